@@ -1,0 +1,256 @@
+"""Execute the chapters that are out of date, and publish the book.
+
+    python notebooks/execute.py book                         every chapter, then the HTML
+    python notebooks/execute.py chapter 06_ranking --profile laptop --data NAME --data-root DIR
+    python notebooks/execute.py baseline                     re-record tests/baselines
+    python notebooks/execute.py compare 06_ranking           the reader's last run beside the published one
+
+Each chapter goes through jupytext and papermill into a folder of its own, and takes its place by one rename once it
+is complete: whatever is interrupted, at whatever moment, what stands in book/chapters is whole.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from keys import ROOT, changes, parts_of
+
+NOTEBOOKS, CHAPTERS, BUILD = ROOT / "notebooks", ROOT / "book" / "chapters", ROOT / "_build"
+GATHERED = [ROOT / "book" / "ledger.md", ROOT / "book" / "status.md"]  # executed last: they read the chapters
+
+# Sums differ between one thread and two, and between instruction sets; papermill and nbval get the same (smoke only:
+# larger profiles take the machine as it is).
+PINS = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "PYTHONHASHSEED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+WORKING_DIRECTORY = NOTEBOOKS
+
+_print_lock = threading.Lock()
+
+
+def say(text):
+    with _print_lock:
+        print(text, flush=True)
+
+
+def chapters():
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.md"))
+
+
+def recorded_parts(path):
+    """What a finished notebook was made from; nothing for one that is missing or not ours."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["metadata"]["sidelib"]["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def out_of_date(source, target, parameters, extra=()):
+    """Why `target` must be executed again (names of what changed), or nothing."""
+    return changes(recorded_parts(target), parts_of(source, parameters, extra=extra))
+
+
+def _clean_up_after_the_dead():
+    """Remove the working folders of runs that were killed."""
+    for folder in (BUILD / "run").glob("*-*"):
+        try:
+            os.kill(int(folder.name.rpartition("-")[2]), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            pass  # somebody else's, and alive
+
+
+def execute(source, target, parameters, extra=()):
+    """Execute one notebook into `target`. Returns None, or a few lines that say what failed where."""
+    name, started = source.stem, time.monotonic()
+    work = BUILD / "run" / f"{name}-{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    parts = parts_of(source, parameters, extra=extra)  # before running: a change made meanwhile is not in the outputs
+    plain, done = work / "plain.ipynb", work / f"{name}.ipynb"
+    _convert(source, plain)
+    options = [part for key, value in parameters.items() for part in ("-r" if isinstance(value, str) else "-p", key, str(value))]
+    command = [sys.executable, "-m", "papermill", plain, done, *options, "--cwd", WORKING_DIRECTORY, "--no-progress-bar"]
+    command += ["--log-output", "--kernel", "python3"]
+    environment = os.environ | (PINS if parameters.get("profile", "smoke") == "smoke" else {})
+    log = _run_and_report(name, command, environment)
+    notebook = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {"cells": []}
+    failure = _failure(notebook, log)
+    if failure:
+        kept = BUILD / "failed" / done.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if done.exists():
+            os.replace(done, kept)
+        shutil.rmtree(work)
+        return f"{name} failed {failure}\n  kept up to there: {kept.relative_to(ROOT)}"
+    seconds = round(time.monotonic() - started, 1)
+    notebook["metadata"]["sidelib"] = {
+        "parts": parts,
+        "parameters": parameters,
+        "seconds": seconds,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    done.write_text(json.dumps(_tidy(notebook), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(done, target)
+    shutil.rmtree(work)
+    say(f"{name}: done in {seconds:.0f} s")
+    return None
+
+
+def _convert(source, target):
+    import jupytext
+
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:03d}"  # jupytext would make random ones
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    jupytext.write(notebook, target)
+
+
+def _run_and_report(name, command, environment):
+    """Run papermill and show its progress, cell by cell on a terminal, every ten seconds elsewhere."""
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, errors="replace",
+    )  # fmt: skip
+    log, spoke = [], time.monotonic()
+    for line in process.stderr:
+        log.append(line)
+        cell = re.search(r"Executing Cell (\d+)", line)
+        if cell and (sys.stdout.isatty() or time.monotonic() - spoke > 10):
+            spoke = time.monotonic()
+            say(f"{name}: cell {cell[1]}")
+    process.wait()
+    return log if process.returncode else None
+
+
+def _failure(notebook, log):
+    for number, cell in enumerate(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "error":
+                source = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
+                first = source[0] if source else ""
+                return f"in cell {number}, which begins {first!r}:\n  {output['ename']}: {output['evalue']}"
+    return None if log is None else "before its first cell:\n  " + "  ".join(log[-5:])
+
+
+def _tidy(notebook):
+    """Drop papermill's timings, and the cell ids that it made for the parameters it put in."""
+    notebook["metadata"].pop("papermill", None)
+    notebook["metadata"].pop("jupytext", None)
+    notebook["cells"] = [cell for cell in notebook["cells"] if "papermill-error" not in str(cell.get("id", ""))]
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{number:03d}"
+        cell["metadata"].pop("papermill", None)
+        cell["metadata"].pop("execution", None)
+    return notebook
+
+
+def execute_all():
+    """Execute what is out of date, the chapters side by side and then the pages that gather them."""
+    _clean_up_after_the_dead()
+    failures = _execute_stale([(source, ()) for source in chapters()])
+    done = tuple(CHAPTERS / f"{source.stem}.ipynb" for source in chapters())
+    if not failures:
+        failures = _execute_stale([(page, done) for page in GATHERED])
+        known = {path.stem for path in [*chapters(), *GATHERED]}
+        for stray in CHAPTERS.glob("*.ipynb"):
+            if stray.stem not in known:  # a chapter that was renamed or removed
+                stray.unlink()
+    return failures
+
+
+def _execute_stale(sources, parameters={"profile": "smoke"}):
+    stale = []
+    for source, extra in sources:
+        given = parameters if source.parent == NOTEBOOKS else {}
+        why = out_of_date(source, CHAPTERS / f"{source.stem}.ipynb", given, extra)
+        if why:
+            reasons = ", ".join(why[:3]) + (f" and {len(why) - 3} more" if len(why) > 3 else "")
+            say(f"{source.stem}: executing ({reasons})" if len(why) < 5 else f"{source.stem}: executing")
+            stale.append((source, CHAPTERS / f"{source.stem}.ipynb", given, extra))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return [failure for failure in pool.map(lambda job: execute(*job), stale) if failure]
+
+
+def command_book(arguments):
+    failures = execute_all()
+    if failures:
+        sys.exit("\n".join(["", *failures, "", "The book was not built."]))
+    import publish
+
+    publish.publish()
+
+
+def command_chapter(arguments):
+    given = {key: value for key in ("profile", "data", "data_root", "device") if (value := getattr(arguments, key))}
+    if arguments.seed is not None:
+        given["seed"] = arguments.seed
+    if "data_root" in given:
+        given["data_root"] = str(Path(given["data_root"]).resolve())
+    source = NOTEBOOKS / f"{arguments.name}.md"
+    if not source.is_file():
+        sys.exit(f"CH: no chapter {arguments.name!r}; there are: {', '.join(path.stem for path in chapters())}")
+    _clean_up_after_the_dead()
+    target = BUILD / "runs" / f"{arguments.name}.ipynb"
+    failure = execute(source, target, given)
+    if failure:
+        sys.exit(failure)
+    print(target)
+
+
+def command_baseline(arguments):
+    import baseline
+
+    failures = execute_all()
+    if failures:
+        sys.exit("\n".join(failures))
+    for source in chapters():
+        baseline.record(CHAPTERS / f"{source.stem}.ipynb", ROOT / "tests" / "baselines" / f"{source.stem}.ipynb")
+
+
+def command_compare(arguments):
+    import compare
+
+    compare.compare(CHAPTERS / f"{arguments.name}.ipynb", BUILD / "runs" / f"{arguments.name}.ipynb")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    for name in ("book", "baseline"):
+        commands.add_parser(name).set_defaults(run=globals()[f"command_{name}"])
+    chapter = commands.add_parser("chapter")
+    chapter.add_argument("name")
+    for option in ("profile", "data", "data-root", "device"):
+        chapter.add_argument(f"--{option}", default="")
+    chapter.add_argument("--seed", type=int)
+    chapter.set_defaults(run=command_chapter)
+    compared = commands.add_parser("compare")
+    compared.add_argument("name")
+    compared.set_defaults(run=command_compare)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()
