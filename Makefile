@@ -28,7 +28,7 @@ test: book ## build the book, then run all tests: units, properties, baselines, 
 	@$(PY) -m pytest
 
 bench: $(READY) ## measure speed and print the ratios (some minutes; never part of the tests)
-	@$(PY) -m pytest tests/benchmarks --benchmark-only
+	@$(PY) -m pytest tests/benchmarks --benchmark-only --numprocesses=0
 
 baseline: $(READY) ## record tests/baselines again after a deliberate change of what a chapter shows
 	@$(RUN) baseline

@@ -25,6 +25,7 @@ from pathlib import Path
 from keys import ROOT, changes, parts_of
 
 NOTEBOOKS, CHAPTERS, BUILD = ROOT / "notebooks", ROOT / "book" / "chapters", ROOT / "_build"
+PAGES = [ROOT / "book" / "intro.md"]  # executed like chapters, without parameters
 GATHERED = [ROOT / "book" / "ledger.md", ROOT / "book" / "status.md"]  # executed last: they read the chapters
 
 # Sums differ between one thread and two, and between instruction sets; papermill and nbval get the same (smoke only:
@@ -86,9 +87,10 @@ def execute(source, target, parameters, extra=()):
     parts = parts_of(source, parameters, extra=extra)  # before running: a change made meanwhile is not in the outputs
     plain, done = work / "plain.ipynb", work / f"{name}.ipynb"
     _convert(source, plain)
-    options = [part for key, value in parameters.items() for part in ("-r" if isinstance(value, str) else "-p", key, str(value))]
-    command = [sys.executable, "-m", "papermill", plain, done, *options, "--cwd", WORKING_DIRECTORY, "--no-progress-bar"]
-    command += ["--log-output", "--kernel", "python3"]
+    command = [sys.executable, "-m", "papermill", plain, done, "--cwd", WORKING_DIRECTORY, "--kernel", "python3"]
+    command += ["--no-progress-bar", "--log-output"]
+    for key, value in parameters.items():
+        command += ["-r" if isinstance(value, str) else "-p", key, value]  # -r: text stays text
     environment = os.environ | (PINS if parameters.get("profile", "smoke") == "smoke" else {})
     log = _run_and_report(name, command, environment)
     notebook = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {"cells": []}
@@ -127,66 +129,75 @@ def _convert(source, target):
 
 
 def _run_and_report(name, command, environment):
-    """Run papermill and show its progress, cell by cell on a terminal, every ten seconds elsewhere."""
-    process = subprocess.Popen(
-        [str(part) for part in command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, errors="replace",
-    )  # fmt: skip
+    """Run papermill and show its progress: every cell on a terminal, every ten seconds elsewhere."""
+    command = [str(part) for part in command]
     log, spoke = [], time.monotonic()
-    for line in process.stderr:
-        log.append(line)
-        cell = re.search(r"Executing Cell (\d+)", line)
-        if cell and (sys.stdout.isatty() or time.monotonic() - spoke > 10):
-            spoke = time.monotonic()
-            say(f"{name}: cell {cell[1]}")
-    process.wait()
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stderr:
+            log.append(line)
+            cell = re.search(r"Executing Cell (\d+)", line)
+            if cell and (sys.stdout.isatty() or time.monotonic() - spoke > 10):
+                spoke = time.monotonic()
+                say(f"{name}: cell {cell[1]}")
     return log if process.returncode else None
 
 
+def _written(notebook):
+    """The chapter's own cells: papermill puts others before one that fails."""
+    return [cell for cell in notebook["cells"] if "papermill-error-cell-tag" not in cell["metadata"].get("tags", [])]
+
+
 def _failure(notebook, log):
-    for number, cell in enumerate(notebook["cells"]):
+    for number, cell in enumerate(_written(notebook)):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
-                source = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
-                first = source[0] if source else ""
-                return f"in cell {number}, which begins {first!r}:\n  {output['ename']}: {output['evalue']}"
-    return None if log is None else "before its first cell:\n  " + "  ".join(log[-5:])
+                lines = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
+                return f"in cell {number}, which begins {lines[0]!r}:\n  {output['ename']}: {output['evalue']}"
+    return None if log is None else "outside its cells:\n  " + "  ".join(log[-5:])
 
 
 def _tidy(notebook):
-    """Drop papermill's timings, and the cell ids that it made for the parameters it put in."""
-    notebook["metadata"].pop("papermill", None)
-    notebook["metadata"].pop("jupytext", None)
-    notebook["cells"] = [cell for cell in notebook["cells"] if "papermill-error" not in str(cell.get("id", ""))]
+    """Drop papermill's timings, fix the ids of the cells that it made, and hide the parameters it put in."""
+    for key in ("papermill", "jupytext"):
+        notebook["metadata"].pop(key, None)
     for number, cell in enumerate(notebook["cells"]):
         cell["id"] = f"cell-{number:03d}"
-        cell["metadata"].pop("papermill", None)
-        cell["metadata"].pop("execution", None)
+        for key in ("papermill", "execution"):
+            cell["metadata"].pop(key, None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["metadata"]["tags"].append("remove-cell")
     return notebook
 
 
 def execute_all():
     """Execute what is out of date, the chapters side by side and then the pages that gather them."""
     _clean_up_after_the_dead()
-    failures = _execute_stale([(source, ()) for source in chapters()])
+    failures = _execute_stale([(source, ()) for source in [*chapters(), *PAGES]])
     done = tuple(CHAPTERS / f"{source.stem}.ipynb" for source in chapters())
     if not failures:
         failures = _execute_stale([(page, done) for page in GATHERED])
-        known = {path.stem for path in [*chapters(), *GATHERED]}
+        known = {path.stem for path in [*chapters(), *PAGES, *GATHERED]}
         for stray in CHAPTERS.glob("*.ipynb"):
             if stray.stem not in known:  # a chapter that was renamed or removed
                 stray.unlink()
     return failures
 
 
-def _execute_stale(sources, parameters={"profile": "smoke"}):
+def _execute_stale(sources):
     stale = []
     for source, extra in sources:
-        given = parameters if source.parent == NOTEBOOKS else {}
+        given = {"profile": "smoke"} if source.parent == NOTEBOOKS else {}
         why = out_of_date(source, CHAPTERS / f"{source.stem}.ipynb", given, extra)
         if why:
-            reasons = ", ".join(why[:3]) + (f" and {len(why) - 3} more" if len(why) > 3 else "")
-            say(f"{source.stem}: executing ({reasons})" if len(why) < 5 else f"{source.stem}: executing")
+            say(f"{source.stem}: executing" + (f" (changed: {', '.join(why)})" if len(why) < 5 else ""))
             stale.append((source, CHAPTERS / f"{source.stem}.ipynb", given, extra))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return [failure for failure in pool.map(lambda job: execute(*job), stale) if failure]

@@ -143,7 +143,9 @@ def _defined(statement):
 
 def _folder(path):
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return digest(json.dumps([[str(file.relative_to(path)), digest(file.read_bytes())] for file in files if file.exists()]))
+    return digest(
+        json.dumps([[str(file.relative_to(path)), digest(file.read_bytes())] for file in files if file.exists()])
+    )
 
 
 def _read_digest(read, root):
@@ -155,7 +157,9 @@ def _read_digest(read, root):
         with open(book / "claims.csv", encoding="utf-8", newline="") as file:
             return digest(json.dumps([row for row in csv.reader(file) if row and row[0] == arguments[0]]))
     if kind == "table":
-        return _folder(book / "tables" / "_".join(arguments) if not arguments else book / "tables" / f"{'_'.join(arguments)}.csv")
+        return _folder(
+            book / "tables" / "_".join(arguments) if not arguments else book / "tables" / f"{'_'.join(arguments)}.csv"
+        )
     return _folder(book.joinpath("results", *arguments[:1], *(["-".join(arguments[1:])] if arguments[1:] else [])))
 
 

@@ -27,7 +27,7 @@ def publish():
     work = BUILD / f"book-{os.getpid()}"
     for old in BUILD.glob("book-*"):
         shutil.rmtree(old, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", ROOT / "book", "--config", ROOT / "_config.yml"]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ROOT / "book", "--config", ROOT / "_config.yml"]
     command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", work, "-W", "-n", "--keep-going"]
     # A fresh doctree each time: a second build over an old one does not repeat its warnings, and so would pass.
     run = subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace")

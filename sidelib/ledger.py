@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sidelib.papers import BOOK
 
-__all__ = ["CLAIM_MIME", "VERDICTS", "Claim", "claim", "collect", "settle", "statements"]
+__all__ = ["CLAIM_MIME", "VERDICTS", "Claim", "ClaimRenderer", "claim", "collect", "settle", "statements"]
 
 CLAIM_MIME = "application/vnd.sidelib.claim+json"
 
@@ -60,6 +60,16 @@ class Claim:
         return {CLAIM_MIME: asdict(self), "text/html": self._repr_html_(), "text/plain": repr(self)}
 
 
+class ClaimRenderer:
+    """Registers the claims' output type with the book builder: the JSON itself shows nothing, the claim's HTML does."""
+
+    mime_priority_overrides = ()
+
+    @staticmethod
+    def handle_mime(renderer, data, inline):
+        return [] if data.mime_type == CLAIM_MIME else None
+
+
 def statements(path=BOOK / "claims.csv"):
     """The statements to settle, by id: `book/claims.csv` with the columns id, paper, where, statement."""
     with open(path, encoding="utf-8", newline="") as file:
@@ -96,9 +106,12 @@ def _shown(computed, printed):
     if isinstance(computed, str):
         return computed
     number = _number(printed)
-    if isinstance(computed, Fraction) and (number is None or number[1] is None):
-        return str(computed)
-    decimals = 4 if number is None or number[1] is None else number[1]
+    if number is None:
+        return f"{float(computed):.4f}"
+    _, decimals = number
+    if decimals is None:  # printed as a fraction, so shown as one if it is one
+        fraction = Fraction(computed).limit_denominator(1000)
+        return str(fraction) if abs(fraction - Fraction(computed)) < Fraction(1, 10**9) else f"{float(computed):.4f}"
     return f"{float(computed):.{decimals}f}" + ("%" if str(printed).endswith("%") else "")
 
 

@@ -15,9 +15,7 @@ def _per_list(function, scores, *others):
     lead = scores.shape[:-1]
     rows = [scores.reshape(-1, scores.shape[-1])]
     rows += [None if other is None else other.reshape(rows[0].shape[0], *other.shape[len(lead) :]) for other in others]
-    results = [
-        function(*(None if row is None else row[k] for row in rows)) for k in range(rows[0].shape[0])
-    ]
+    results = [function(*(None if row is None else row[k] for row in rows)) for k in range(rows[0].shape[0])]
     empty = torch.zeros(0, dtype=torch.float64, device=scores.device)
     return (torch.stack(results) if results else empty).reshape(lead)
 

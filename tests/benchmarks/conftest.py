@@ -1,10 +1,14 @@
 """Benchmarks run with `make bench` (`pytest tests/benchmarks --benchmark-only`) and are left out of every other run."""
 
+import os
 import statistics
 import time
 
-import pytest
-import torch
+# Before torch loads OpenMP: threads that spin while they wait slow short loops thirtyfold once a core is busy elsewhere.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 TABLES = []  # (title, [row, ...]), printed when all benchmarks are done
 
@@ -17,10 +21,14 @@ def pytest_terminal_summary(terminalreporter):
     for title, rows in TABLES:
         terminalreporter.write_line("")
         terminalreporter.write_line(title)
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for row in rows:
-            cells = (cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths)))
-            terminalreporter.write_line("  " + "  ".join(cells))
+        name_width, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for name, *cells in rows:
+            right = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+            terminalreporter.write_line("  ".join(["", name.ljust(name_width), *right]))
+    if TABLES:
+        load = " ".join(f"{average:.1f}" for average in os.getloadavg())
+        threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+        terminalreporter.write_line(f"\n{threads}; load average {load} (above the cores: others were at work)")
 
 
 def synchronise():

@@ -3,7 +3,7 @@
 import re
 
 MIN_ALT = 15  # characters; "A depth map" says less than a reader needs
-BAD_ALT = re.compile(r"(\.(png|jpe?g|gif|svg|webp)$)|(_images/)|(^(the )?(image|figure|plot|picture|png|output)\W*\d*$)", re.I)
+BAD_ALT = re.compile(r"\.(png|jpe?g|gif|svg|webp)$|_images/|^(the )?(image|figure|plot|picture|output)\W*\d*$", re.I)
 # Chromium reports a blocked request in the console too; outside_requests names it already.
 BLOCKED = re.compile(r"^Failed to load resource: net::ERR_(FAILED|INTERNET_DISCONNECTED)$")
 GRAVE = ("serious", "critical")

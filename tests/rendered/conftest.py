@@ -1,19 +1,22 @@
 """Fixtures for the rendered book: the built pages, one Chromium per session, one visit per page, theme and width."""
 
 import os
+import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
-from static_checks import book_pages
-from visit import BROWSER_ARGS, THEMES, WIDTHS, find_browser, visit_page
+from playwright.sync_api import sync_playwright
+
+# --import-mode=importlib leaves the tests' own folder out of the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from static_checks import book_pages  # noqa: E402
+from visit import BROWSER_ARGS, WIDTHS, require_browser, visit_page  # noqa: E402
 
 # BOOK_HTML points the tests at another build, a small one while a check is being written.
 BOOK = Path(os.environ.get("BOOK_HTML") or Path(__file__).parents[2] / "_build" / "html").resolve()
 NO_BOOK = "no book in _build/html: run make book first"
-NO_BROWSER = (
-    "Chromium not found: the rendered book was not checked. "
-    "Install it (Debian: apt-get install chromium) or set CHROMIUM=/path/to/chromium"
-)
 
 
 def _pages():
@@ -26,13 +29,11 @@ def _name(path):
 
 
 def pytest_generate_tests(metafunc):
-    # One xdist group per visit (--dist loadgroup): its tests share a worker, so the page is loaded once.
+    # The session scope makes pytest run all tests of one visit before those of the next.
     if "visit" in metafunc.fixturenames:
-        cases = [
-            pytest.param((path, theme, width), id=f"{_name(path)}-{theme}-{width}", marks=pytest.mark.xdist_group(str(n)))
-            for n, (path, theme, width) in enumerate((p, t, w) for p in _pages() for t in THEMES for w in WIDTHS)
-        ]
-        metafunc.parametrize("visit", cases, indirect=True, scope="session")
+        cases = [(path, metafunc.cls.theme, width) for path, width in product(_pages(), WIDTHS)]
+        names = [f"{_name(path)}-{width}" for path, _, width in cases]
+        metafunc.parametrize("visit", cases, ids=names, indirect=True, scope="session")
     if "page_file" in metafunc.fixturenames:
         metafunc.parametrize("page_file", _pages(), ids=_name, indirect=True)
 
@@ -47,13 +48,7 @@ def book():
 
 @pytest.fixture(scope="session")
 def browser():
-    executable = find_browser()
-    if executable is None:
-        # A skip on a reader's machine, a failure where nobody reads the skips.
-        missing = pytest.fail if os.environ.get("CI", "").lower() in ("1", "true", "yes") else pytest.skip
-        missing(NO_BROWSER)
-    from playwright.sync_api import sync_playwright
-
+    executable = require_browser()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGS)
         yield chromium
@@ -67,7 +62,7 @@ def page_file(request, book):
 
 @pytest.fixture(scope="session")
 def visits():
-    """Those made so far: a worker may come back to a page after another one."""
+    """Those made so far: a run in another order may come back to a page."""
     return {}
 
 
@@ -80,9 +75,10 @@ def visit(request, book, browser, visits):
 
 @pytest.fixture(scope="session")
 def no_complaints():
-    """Asserts that a check found nothing, and prints what it found one per line."""
+    """Fails with what a check found, one complaint a line; an assert would print the list twice."""
 
     def verify(problems):
-        assert not problems, "\n  ".join([f"{len(problems)} problem(s)", *problems])
+        if problems:
+            pytest.fail("\n  ".join([f"{len(problems)} complaint(s)", *problems]), pytrace=False)
 
     return verify
