@@ -4,7 +4,7 @@ import os
 import statistics
 import time
 
-# Before torch loads OpenMP: threads that spin while they wait slow short loops thirtyfold once a core is busy elsewhere.
+# Before torch loads OpenMP: threads that spin while they wait slow our short loops thirtyfold on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest  # noqa: E402

@@ -66,4 +66,4 @@
     clientWidth: root.clientWidth,
     wide,
   };
-};
+}

@@ -21,6 +21,11 @@ def soup(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
+def is_redirect(path):
+    """jupyter-book writes an index.html that only sends the reader on to the first page."""
+    return soup(path).select_one("meta[http-equiv=refresh i]") is not None
+
+
 @lru_cache(maxsize=None)
 def anchors(path):
     return {tag["id"] for tag in soup(path).select("[id]")} | {tag["name"] for tag in soup(path).select("a[name]")}
@@ -29,6 +34,8 @@ def anchors(path):
 def references(path):
     for tag, attribute in (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src")):
         yield from (element[attribute].strip() for element in soup(path).select(f"{tag}[{attribute}]"))
+    for meta in soup(path).select("meta[http-equiv=refresh i]"):
+        yield meta["content"].partition("url=")[2].strip()
 
 
 def broken_link(root, path, reference):

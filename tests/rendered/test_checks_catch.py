@@ -133,6 +133,13 @@ def test_a_text_of_low_contrast(look, hidden):
     one(checks.axe_violations(look(SOUND + hidden.format(faint))), "color-contrast", "#faint", "#bbbbbb on #ffffff")
 
 
+def test_a_code_token_of_low_contrast_among_many(look):
+    token = "<span>x = 1</span>\n"
+    other = '<pre id="other" style="background: #bbb"><span style="color: #aaa">y</span></pre>'
+    body = f'{SOUND}<pre>{token * 50}<span id="faint" style="color: #ccc">z = 2</span>\n{token * 50}</pre>{other}'
+    one(checks.axe_violations(look(body)), "color-contrast", "#faint", "#other")
+
+
 @pytest.mark.parametrize(
     ("page", "word"),
     [

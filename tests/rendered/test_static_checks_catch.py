@@ -56,3 +56,10 @@ def test_a_page_without_a_download(tmp_path):
     page = tmp_path / "page.html"
     page.write_text("<h1>Depth</h1>", encoding="utf-8")
     one(static_checks.notebook_problems(tmp_path, page), "no download link")
+
+
+def test_a_redirect_to_nowhere(tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text('<meta http-equiv="Refresh" content="0; url=gone.html" />', encoding="utf-8")
+    assert static_checks.is_redirect(page)
+    one(static_checks.broken_links(tmp_path), "gone.html", "no such file")

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
 HERE = Path(__file__).parent
-COLLECT = (HERE / "collect.js").read_text(encoding="utf-8").strip().rstrip(";")
+COLLECT, RUN_AXE = ((HERE / name).read_text(encoding="utf-8") for name in ("collect.js", "run_axe.js"))
 
 WIDTHS = (390, 1440)  # a phone and a laptop
 HEIGHT = 900
@@ -40,20 +40,16 @@ SETTLE = """async () => {
   await window.MathJax?.startup?.promise;
   await document.fonts.ready;
   for (const details of document.querySelectorAll("details")) details.open = true;
-  for (const hidden of document.querySelectorAll(".toggle-hidden")) hidden.classList.remove("toggle-hidden");
+  for (const button of document.querySelectorAll("button.toggle-button-hidden")) button.click();
   await Promise.all([...document.images].map((image) => {
     image.loading = "eager";
     return image.complete ? null : new Promise((done) => { image.onload = image.onerror = done; });
   }));
+  // The page's own scripts hear of what was opened before the next frame is drawn.
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 }"""
 # A colour measured in the middle of a transition is neither the old one nor the new one.
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
-
-# preload: axe would fetch the stylesheets again, which a page opened from disk may not do.
-RUN_AXE = """() => {
-  const content = document.querySelector("article.bd-article") || document.querySelector("main") || document.body;
-  return axe.run(content, { resultTypes: ["violations"], preload: false }).then((found) => found.violations);
-}"""
 
 
 @dataclass

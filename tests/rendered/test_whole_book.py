@@ -1,7 +1,18 @@
-"""The book's own search, which Sphinx runs in the browser, works from disk as well."""
+"""What a reader does first: open the book's index.html from disk, and search."""
+
+import re
 
 from playwright.sync_api import expect
 from visit import opened
+
+
+def test_index_shows_a_page(book, browser):
+    # index.html may only send the reader on; what opened() waits for would be lost on the way, hence the other page.
+    with opened(browser, book / "search.html") as (page, visit):
+        page.goto((book / "index.html").as_uri())
+        expect(page.locator("article h1:visible, main h1:visible").first).to_be_visible()
+        expect(page).to_have_title(re.compile(r"\S"))
+        assert not visit.requests
 
 
 def test_search_finds_a_page(book, browser):
