@@ -16,7 +16,12 @@ document.addEventListener("DOMContentLoaded", () => {
     };
     search.addEventListener("input", filter);
   }
-  for (const box of document.querySelectorAll("div.highlight pre, .cell_output .output, .wide-table, .MathJax, mjx-container[display]")) {
-    if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
-  }
+  // A folded box gets its width when it is opened, and the theme has marked it tabindex="-1" by then.
+  const reach = new ResizeObserver((entries) => {
+    for (const { target: box } of entries) {
+      if (box.scrollWidth > box.clientWidth && box.tabIndex < 0) box.tabIndex = 0;
+    }
+  });
+  const boxes = "div.highlight pre, .cell_output .output, .wide-table, .MathJax, mjx-container[display]";
+  for (const box of document.querySelectorAll(boxes)) reach.observe(box);
 });

@@ -135,7 +135,8 @@ def test_a_text_of_low_contrast(look, hidden):
 
 def test_a_code_token_of_low_contrast_among_many(look):
     token = "<span>x = 1</span>\n"
-    other = '<pre id="other" style="background: #bbb"><span style="color: #aaa">y</span></pre>'
+    short, long = (f'<span style="color: #aaa">{name}</span>' for name in ("y", "yes"))
+    other = f'<pre id="other" style="background: #bbb">{short} {long}</pre>'
     body = f'{SOUND}<pre>{token * 50}<span id="faint" style="color: #ccc">z = 2</span>\n{token * 50}</pre>{other}'
     one(checks.axe_violations(look(body)), "color-contrast", "#faint", "#other")
 
