@@ -40,6 +40,8 @@ PINS = {
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
 }
+# Threads that spin while they wait make short operations many times slower as soon as another process has a core.
+EVERYWHERE = {"OMP_WAIT_POLICY": "PASSIVE"}
 WORKING_DIRECTORY = NOTEBOOKS
 
 _print_lock = threading.Lock()
@@ -91,7 +93,7 @@ def execute(source, target, parameters, extra=()):
     command += ["--no-progress-bar", "--log-output"]
     for key, value in parameters.items():
         command += ["-r" if isinstance(value, str) else "-p", key, value]  # -r: text stays text
-    environment = os.environ | (PINS if parameters.get("profile", "smoke") == "smoke" else {})
+    environment = os.environ | EVERYWHERE | (PINS if parameters.get("profile", "smoke") == "smoke" else {})
     log = _run_and_report(name, command, environment)
     notebook = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {"cells": []}
     failure = _failure(notebook, log)

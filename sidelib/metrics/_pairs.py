@@ -9,23 +9,28 @@ bit, keeping the true sequence inside each half. Every step is one vector operat
 import numpy as np
 import torch
 
-__all__ = ["argsort_descending", "count_inversions", "precision_sum"]
+__all__ = ["argsort_descending", "count_inversions", "precision_sum", "sort_integers"]
 
 _BLOCK_BITS = 6  # the last bits are cheaper by comparing all pairs inside blocks of 64
+
+
+def sort_integers(values):
+    """Sorted 1-D int64 values; on the CPU by NumPy, whose vectorised sort is several times faster than torch's."""
+    return values.sort().values if values.is_cuda else torch.from_numpy(np.sort(values.numpy()))
 
 
 def argsort_descending(scores):
     """Indices that sort 1-D `scores` from largest to smallest; equal ones keep their sequence.
 
-    On the CPU, (score, index) packed into one integer goes through NumPy's vectorised sort: stable by construction
-    and about five times faster than torch's stable sort.
+    On the CPU, (score, index) is packed into one integer and sorted as such: stable by construction, and about five
+    times faster than torch's stable sort.
     """
     if scores.is_cuda or scores.dtype != torch.float32:
         return scores.sort(descending=True, stable=True).indices
     bits = (0.0 - scores).view(torch.int32)  # 0 - s, unlike -s, gives both zeros one sign
     ascending = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # negative floats sort backwards as integers
     packed = (ascending.long() << 32) | torch.arange(scores.numel())
-    return torch.from_numpy(np.sort(packed.numpy())) & 0xFFFFFFFF
+    return sort_integers(packed) & 0xFFFFFFFF
 
 
 def _splits(keys):

@@ -3,7 +3,7 @@
 import torch
 
 from sidelib._checks import check_gains, check_levels, check_order, check_pairs, check_scores
-from sidelib.metrics._pairs import argsort_descending, count_inversions, precision_sum
+from sidelib.metrics._pairs import argsort_descending, count_inversions, precision_sum, sort_integers
 
 __all__ = ["average_precision", "mean_average_precision", "ndcg", "whdr", "whdr_pairs"]
 
@@ -99,8 +99,10 @@ def _whdr(scores, order, levels, tied_share):
     same_score = _pairs_within(_run_lengths(ranked[1:] != ranked[:-1]))
     if levels is not None:
         # Inside a level, list items as predicted: then they invert nothing, and equal scores are neighbours.
-        sequence = (levels.long() * size + places).argsort()
-        places, levels, scores = places[sequence], levels[sequence], scores[sequence]
+        bits = size.bit_length()
+        sequence = sort_integers((levels.long() << bits) | places)
+        levels, places = sequence >> bits, sequence & ((1 << bits) - 1)
+        scores = ranked[places]
         level_changes = levels[1:] != levels[:-1]
         judged = judged - _pairs_within(_run_lengths(level_changes))
         same_score = same_score - _pairs_within(_run_lengths(level_changes | (scores[1:] != scores[:-1])))

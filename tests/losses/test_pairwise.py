@@ -104,8 +104,8 @@ def test_huge_differences_stay_finite(relation, size):
     assert bool(scores.grad.isfinite().all())
 
 
-def test_an_unused_square_beyond_float32_sends_no_gradient():
-    scores = torch.tensor([1e30, -1e30], requires_grad=True)
+def test_an_infinite_difference_of_an_ordered_pair_sends_no_nan():
+    scores = torch.tensor([3e38, -3e38], requires_grad=True)
     pairwise_ranking(scores, torch.tensor([[0, 1]]), torch.tensor([1])).backward()
     assert scores.grad.tolist() == [0, 0]
 

@@ -105,5 +105,6 @@ def test_argsort_descending_is_the_stable_sort_of_every_float(dtype):
     finite = torch.randn(2000, generator=torch.Generator().manual_seed(0)).to(dtype)
     tiny, huge = torch.finfo(dtype).smallest_normal, torch.finfo(dtype).max
     special = torch.tensor([0.0, -0.0, tiny / 4, -tiny / 4, tiny, huge, -huge, torch.inf, -torch.inf], dtype=dtype)
-    values = torch.cat([finite, special, finite.round(), special.flip(0)])
+    neighbours = finite.nextafter(torch.zeros_like(finite))  # as close as two different floats can be
+    values = torch.cat([finite, special, neighbours, finite.round(), special.flip(0)])
     assert torch.equal(argsort_descending(values), values.sort(descending=True, stable=True).indices)
