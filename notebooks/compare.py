@@ -5,8 +5,6 @@ import sys
 
 from sidelib.ledger import CLAIM_MIME
 
-WIDTH = 60  # columns for each side of the claims
-
 
 def _shown(notebook):
     """Claims by id, and tables (as text) by the code that shows them, in reading order."""
@@ -23,13 +21,6 @@ def _shown(notebook):
     return claims, tables
 
 
-def _side_by_side(old, new, mark):
-    if mark:
-        print(f"published:\n{old}\nyours:\n{new}")
-    else:
-        print(new)
-
-
 def compare(published, mine):
     """Print both runs, claim by claim and table by table; ≠ marks what differs."""
     for path, make in ((published, "make book"), (mine, "make chapter CH=... PROFILE=...")):
@@ -39,15 +30,15 @@ def compare(published, mine):
     for name, notebook in zip(("published", "yours"), notebooks, strict=True):
         print(f"{name:>9}: {notebook['metadata']['sidelib']['parameters']}")
     (old_claims, old_tables), (new_claims, new_tables) = map(_shown, notebooks)
-    print(f"\n{'claim':7} {'published':{WIDTH}}  yours")
+    print()
     for id in old_claims | new_claims:
         old, new = (
             f"{found[id]['verdict']}: {found[id]['computed']}" if id in found else "–"
             for found in (old_claims, new_claims)
         )
-        print(f"{id:5} {' ' if old == new else '≠'} {old[:WIDTH]:{WIDTH}}  {new[:WIDTH]}")
+        print(f"  {id:5} {new}" if old == new else f"≠ {id:5} published {old}\n{'':8}yours     {new}")
     for source in old_tables | new_tables:
         old, new = ("\n".join(tables.get(source, ["–"])) for tables in (old_tables, new_tables))
         last = [line for line in source.splitlines() if line.strip()][-1].strip()
-        print(f"\n{'the same' if old == new else '≠'}  table shown by: ... {last}")
-        _side_by_side(old, new, old != new)
+        print(f"\n{' ' if old == new else '≠'} table shown by ... {last}")
+        print(new if old == new else f"published:\n{old}\nyours:\n{new}")

@@ -214,15 +214,19 @@ def command_book(arguments):
     publish.publish()
 
 
+def _source(name):
+    if name not in [path.stem for path in chapters()]:
+        sys.exit(f"CH: no chapter {name!r}; there are: {', '.join(path.stem for path in chapters())}")
+    return NOTEBOOKS / f"{name}.md"
+
+
 def command_chapter(arguments):
     given = {key: value for key in ("profile", "data", "data_root", "device") if (value := getattr(arguments, key))}
     if arguments.seed is not None:
         given["seed"] = arguments.seed
     if "data_root" in given:
         given["data_root"] = str(Path(given["data_root"]).resolve())
-    source = NOTEBOOKS / f"{arguments.name}.md"
-    if not source.is_file():
-        sys.exit(f"CH: no chapter {arguments.name!r}; there are: {', '.join(path.stem for path in chapters())}")
+    source = _source(arguments.name)
     _clean_up_after_the_dead()
     target = BUILD / "runs" / f"{arguments.name}.ipynb"
     failure = execute(source, target, given)
@@ -244,6 +248,7 @@ def command_baseline(arguments):
 def command_compare(arguments):
     import compare
 
+    _source(arguments.name)
     compare.compare(CHAPTERS / f"{arguments.name}.ipynb", BUILD / "runs" / f"{arguments.name}.ipynb")
 
 
@@ -253,13 +258,13 @@ def main():
     for name in ("book", "baseline"):
         commands.add_parser(name).set_defaults(run=globals()[f"command_{name}"])
     chapter = commands.add_parser("chapter")
-    chapter.add_argument("name")
+    chapter.add_argument("name", nargs="?", default="")
     for option in ("profile", "data", "data-root", "device"):
         chapter.add_argument(f"--{option}", default="")
     chapter.add_argument("--seed", type=int)
     chapter.set_defaults(run=command_chapter)
     compared = commands.add_parser("compare")
-    compared.add_argument("name")
+    compared.add_argument("name", nargs="?", default="")
     compared.set_defaults(run=command_compare)
     arguments = parser.parse_args()
     arguments.run(arguments)

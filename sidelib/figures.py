@@ -41,9 +41,10 @@ def use_style():
     )
 
 
-def _array(value):
+def _array(value, ndim=2):
+    """A NumPy array of `ndim` axes, from a tensor or array with leading axes of length one."""
     value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    return value.squeeze()
+    return value.reshape(value.shape[value.ndim - ndim :])
 
 
 def _bare(ax, title):
@@ -55,7 +56,7 @@ def _bare(ax, title):
 
 def show_image(ax, image, title=""):
     """Draw an RGB image `(3, H, W)` or `(1, 3, H, W)` in [0, 1]."""
-    drawn = ax.imshow(np.moveaxis(_array(image), 0, -1), interpolation="nearest")
+    drawn = ax.imshow(np.moveaxis(_array(image, ndim=3), 0, -1), interpolation="nearest")
     _bare(ax, title)
     return drawn
 
