@@ -33,18 +33,21 @@ def _check_indices(name, indices, scores, lead):
 
 
 def check_order(order, scores):
-    """`order`: int64 `(..., M)`, indices into the N scores, -1 for padding."""
+    """`order`: int64 `(..., M)`, indices into the N scores; -1 is padding, at the end of a list only."""
     _check_indices("order", order, scores, order.shape[:-1] if isinstance(order, torch.Tensor) else None)
+    if bool(((order[..., 1:] >= 0) & (order[..., :-1] < 0)).any()):
+        raise ValueError("order: expected padding (-1) at the end of a list only, found an index after it")
 
 
 def check_levels(levels, order):
     """`levels`: integers shaped like `order`, non-decreasing along each list."""
+    if not isinstance(levels, torch.Tensor) or levels.is_floating_point():
+        found = levels.dtype if isinstance(levels, torch.Tensor) else type(levels).__name__
+        raise TypeError(f"levels: expected an integer tensor, found {found}")
     if levels.shape != order.shape:
         raise ValueError(f"levels: expected the shape of order, {tuple(order.shape)}, found {tuple(levels.shape)}")
-    if levels.is_floating_point():
-        raise TypeError(f"levels: expected integers, found {levels.dtype}")
-    both = (order[..., 1:] >= 0) & (order[..., :-1] >= 0)
-    if bool(((levels.diff(dim=-1) < 0) & both).any()):
+    decrease = levels.long().diff(dim=-1) < 0  # long: the difference of unsigned integers would wrap round
+    if bool((decrease & (order[..., 1:] >= 0)).any()):
         raise ValueError("levels: expected non-decreasing values along order, found a decrease")
 
 
@@ -55,12 +58,18 @@ def check_pairs(pairs, relation, scores):
         raise ValueError(f"pairs: expected shape (..., n, 2), found {tuple(pairs.shape)}")
     if relation.shape != pairs.shape[:-1]:
         raise ValueError(f"relation: expected shape {tuple(pairs.shape[:-1])}, found {tuple(relation.shape)}")
-    if bool((relation.abs() > 1).any()) or relation.is_floating_point():
-        raise ValueError("relation: expected integers +1 (first closer), -1 (second closer) or 0 (equal)")
+    if relation.dtype not in (torch.int8, torch.int16, torch.int32, torch.int64):
+        raise TypeError(f"relation: expected signed integers, found {relation.dtype}")
+    if relation.numel():
+        low, high = (int(bound) for bound in torch.aminmax(relation))
+        if low < -1 or high > 1:
+            raise ValueError(
+                f"relation: expected +1 (first closer), -1 (second closer) or 0 (equal), found {low} to {high}"
+            )
 
 
 def check_target_scores(target_scores, scores):
-    """`target_scores`: finite floating-point values shaped like `scores`."""
+    """`target_scores`: floating-point values shaped like `scores`."""
     if target_scores.shape != scores.shape:
         raise ValueError(
             f"target_scores: expected the shape of scores, {tuple(scores.shape)}, found {tuple(target_scores.shape)}"

@@ -20,6 +20,15 @@ def _gather(values, order):
     return values.gather(-1, order.clamp(min=0))
 
 
+def _gather_target(target_scores, order, scores):
+    """Target scores of the items in `order`, 0 for padding; they must be finite there, and only there."""
+    check_target_scores(target_scores, scores)
+    gathered = torch.where(order >= 0, _gather(target_scores.detach(), order), 0.0)
+    if not bool(gathered.isfinite().all()):
+        raise ValueError("target_scores: expected finite values for every item in order, found one that is not")
+    return gathered
+
+
 def listnet(scores, order, target_scores):
     """ListNet: cross entropy between the top-one distributions of target and predicted scores, φ = exp.
 
@@ -41,9 +50,8 @@ def listnet(scores, order, target_scores):
     """
     scores = check_scores(scores)
     check_order(order, scores)
-    check_target_scores(target_scores, scores)
     valid = order >= 0
-    target = torch.where(valid, _gather(target_scores.to(scores.dtype), order), -torch.inf)
+    target = torch.where(valid, _gather_target(target_scores, order, scores).to(scores.dtype), -torch.inf)
     predicted = torch.where(valid, _gather(scores, order), -torch.inf)
     # A list without items would be softmax over nothing: give it one neutral item.
     empty = ~valid.any(-1, keepdim=True)
@@ -73,11 +81,9 @@ def rank_cosine(scores, order, target_scores):
     """
     scores = check_scores(scores)
     check_order(order, scores)
-    check_target_scores(target_scores, scores)
     valid = order >= 0
-    target, predicted = (
-        torch.where(valid, _gather(values, order), 0.0) for values in (target_scores.to(scores.dtype), scores)
-    )
+    target = _gather_target(target_scores, order, scores).to(scores.dtype)
+    predicted = torch.where(valid, _gather(scores, order), 0.0)
     # Dividing by the largest entry first keeps the squares of very large and very small scores in range.
     target, predicted = (_unit(values) for values in (target, predicted))
     cosine = (target * predicted).sum(-1)
@@ -158,9 +164,7 @@ def weighted_listmle(scores, order, target_scores=None, *, log_base=2.0, normali
         raise ValueError(f"log_base: expected a base above 1, found {log_base}")
     if target_scores is None:
         return _plackett_luce(scores, order, None)
-    check_target_scores(target_scores, scores)
-    valid = order >= 0
-    target = torch.where(valid, _gather(target_scores.detach().double(), order), 0.0)
+    target = _gather_target(target_scores, order, scores).double()
     _check_gain_range(target, scores.dtype, normalise_gains)
     rank = torch.arange(1, order.shape[-1] + 1, device=order.device, dtype=torch.float64)
     discount = math.log(log_base) / torch.log1p(rank)
@@ -171,8 +175,8 @@ def _check_gain_range(target, dtype, normalise_gains):
     if not target.numel():
         return
     low, high = (float(bound) for bound in torch.aminmax(target))
-    if not (math.isfinite(low) and math.isfinite(high)) or low < 0:
-        raise ValueError(f"target_scores: expected finite values of at least 0, found {low:g} to {high:g}")
+    if low < 0:
+        raise ValueError(f"target_scores: expected values of at least 0, found {low:g}")
     limit = math.log2(torch.finfo(dtype).max)
     if not normalise_gains and high >= limit:
         raise ValueError(
@@ -212,7 +216,8 @@ class _PlackettLuce(torch.autograd.Function):
     """Σ_k w_k (L_k - s_k) with L_k = log Σ_{j ≥ k} exp(s_j), for scores already in ranking order.
 
     The gradient for item i is exp(s_i) Σ_{k ≤ i} w_k exp(-L_k) - w_i: one scan back, as the forward pass needs one.
-    Everything in between is float64: near log 10⁶ ≈ 14 a float32 running log-sum can no longer see one more item.
+    Everything in between is float64: in float32 the exponential leaves its range once scores lie 90 apart, and near
+    log 10⁶ ≈ 14 a running log-sum can no longer see one more item.
     """
 
     @staticmethod

@@ -50,7 +50,7 @@ def pairwise_ranking(scores, pairs, relation, *, keep=1.0):
     if keep < 1:
         hardness = torch.where(valid, loss.detach(), -torch.inf)
         place = hardness.argsort(dim=-1, descending=True).argsort(dim=-1)
-        count = (count * keep).ceil().long()
+        count = (count.double() * keep).ceil().long()
         valid = place < count
     per_list = torch.where(valid, loss, 0.0).sum(-1) / count.squeeze(-1).clamp(min=1)
     return per_list.sum() / (count > 0).sum().clamp(min=1)

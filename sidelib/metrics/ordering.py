@@ -31,13 +31,12 @@ def order_from_depth(depth, mask=None):
             f"mask: expected bool of shape {tuple(depth.shape)}, found {mask.dtype} of {tuple(mask.shape)}"
         )
     batched = depth.ndim == 4
-    lists = depth.shape[0] if batched else 1
-    depth, mask = depth.detach().reshape(lists, -1), mask.reshape(lists, -1)
+    depth, mask = (part.flatten(1) if batched else part.flatten()[None] for part in (depth.detach(), mask))
     if not bool(depth[mask].isfinite().all()):
         raise ValueError("depth: not finite at a pixel that the mask calls valid")
     far = torch.where(mask, depth, torch.inf)
     values, order = far.sort(dim=-1, stable=True)
-    longest = int(mask.sum(-1).max()) if lists else 0
+    longest = int(mask.sum(-1).max()) if len(mask) else 0
     values, order = values[:, :longest], order[:, :longest]
     padding = values == torch.inf
     rise = torch.zeros_like(order)

@@ -1,5 +1,7 @@
 """How well scores rank: WHDR, average precision, MAP over every cut, NDCG. All exact, none samples."""
 
+import math
+
 import torch
 
 from sidelib._checks import check_gains, check_levels, check_order, check_pairs, check_scores
@@ -13,9 +15,9 @@ _TIED_SHARE = {"wrong": 1.0, "half": 0.5, "right": 0.0}
 def _per_list(function, scores, *others):
     """Apply `function` to each list of a batch; scalars come back in the leading shape of `scores`."""
     lead = scores.shape[:-1]
-    rows = [scores.reshape(-1, scores.shape[-1])]
-    rows += [None if other is None else other.reshape(rows[0].shape[0], *other.shape[len(lead) :]) for other in others]
-    results = [function(*(None if row is None else row[k] for row in rows)) for k in range(rows[0].shape[0])]
+    lists = math.prod(lead)
+    rows = [None if value is None else value.reshape(lists, *value.shape[len(lead) :]) for value in (scores, *others)]
+    results = [function(*(None if row is None else row[k] for row in rows)) for k in range(lists)]
     empty = torch.zeros(0, dtype=torch.float64, device=scores.device)
     return (torch.stack(results) if results else empty).reshape(lead)
 

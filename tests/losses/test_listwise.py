@@ -105,6 +105,8 @@ def test_shift_and_scale_invariance(case, shift, scale):
     scores, order, target = tensors(*case)
     for loss in (listnet, weighted_listmle, lambda scores, order, _: listmle(scores, order)):
         assert loss(scores + shift, order, target).item() == pytest.approx(loss(scores, order, target).item(), abs=1e-8)
+    # A scaled subnormal number loses its digits, and with them its direction.
+    scores, target = (torch.where(values.abs() < 1e-100, 0.0, values) for values in (scores, target))
     scaled = rank_cosine(scores * scale, order, target * scale)
     assert scaled.item() == pytest.approx(rank_cosine(scores, order, target).item(), abs=1e-12)
 
@@ -194,9 +196,9 @@ WITH_TARGET = pytest.mark.parametrize("loss", [listnet, rank_cosine, weighted_li
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        (-TARGET, {}, "target_scores: expected finite values of at least 0, found -2 to"),
-        (TARGET / 0, {}, "target_scores: expected finite values of at least 0"),
-        (TARGET / 0, {"normalise_gains": True}, "target_scores: expected finite values of at least 0"),
+        (-TARGET, {}, "target_scores: expected values of at least 0, found -2"),
+        (TARGET / 0, {}, "target_scores: expected finite values"),
+        (TARGET / 0, {"normalise_gains": True}, "target_scores: expected finite values"),
         (TARGET, {"log_base": 1.0}, "log_base: expected a base above 1, found 1.0"),
     ],
 )
@@ -220,3 +222,12 @@ def test_weighted_listmle_errors(target, options, message):
 def test_errors_name_the_argument(loss, scores, order, target, error, message):
     with pytest.raises(error, match="^" + message):
         loss(scores, order, target)
+
+
+@pytest.mark.parametrize("loss", [listnet, rank_cosine, weighted_listmle])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_target_scores_must_be_finite_where_they_count(loss, bad):
+    scores, target = torch.zeros(3), torch.tensor([1.0, bad, 0.0])
+    with pytest.raises(ValueError, match="target_scores: expected finite"):
+        loss(scores, torch.tensor([0, 1]), target)
+    assert loss(scores, torch.tensor([0, 2, -1]), target).isfinite(), "an item that takes no part may be anything"

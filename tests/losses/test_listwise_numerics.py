@@ -96,6 +96,15 @@ def test_listmle_of_huge_scores_by_hand():
     assert gradient.tolist() == [-1.0] * 10 + [10.0]
 
 
+@pytest.mark.parametrize("scale", [2.0**100, 2.0**-100])
+def test_rank_cosine_of_scores_whose_squares_leave_float32(scale):
+    scores, target = random_lists(1, 50)
+    value, gradient = value_and_gradient(rank_cosine, scores, torch.arange(50)[None], target)
+    scaled, scaled_gradient = value_and_gradient(rank_cosine, scores * scale, torch.arange(50)[None], target * scale)
+    assert scaled == value
+    torch.testing.assert_close(scaled_gradient * scale, gradient)
+
+
 @pytest.mark.parametrize("scale", [1.0, 100.0], ids=["fast sum", "safe scan"])
 def test_a_million_items_in_float32(scale):
     scores = scale * torch.randn(10**6, generator=torch.Generator().manual_seed(0))

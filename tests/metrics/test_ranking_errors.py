@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sidelib.metrics import average_precision, mean_average_precision, ndcg, whdr, whdr_pairs
+from sidelib.metrics import average_precision, mean_average_precision, ndcg, order_from_depth, whdr, whdr_pairs
 
 SCORES = torch.tensor([3.0, 2.0, 1.0])
 ORDER = torch.tensor([0, 1, 2])
@@ -43,7 +43,7 @@ def test_scores_and_order(measure, scores, order, error, message):
     ("levels", "error", "message"),
     [
         (torch.tensor([0, 1]), ValueError, r"levels: expected the shape of order, \(3,\), found \(2,\)"),
-        (torch.tensor([0.0, 1.0, 2.0]), TypeError, "levels: expected integers, found torch.float32"),
+        (torch.tensor([0.0, 1.0, 2.0]), TypeError, "levels: expected an integer tensor, found torch.float32"),
         (torch.tensor([0, 2, 1]), ValueError, "levels: expected non-decreasing"),
     ],
 )
@@ -80,8 +80,8 @@ def test_score_ties(score_ties):
         ((SCORES, ORDER[None], RELATION), {}, ValueError, r"pairs: expected shape \(..., n, 2\), found \(1, 3\)"),
         ((SCORES[None], PAIRS, RELATION), {}, ValueError, "pairs: leading shape"),
         ((SCORES, PAIRS, RELATION[:1]), {}, ValueError, r"relation: expected shape \(2,\), found \(1,\)"),
-        ((SCORES, PAIRS, RELATION * 2), {}, ValueError, r"relation: expected integers \+1"),
-        ((SCORES, PAIRS, RELATION.float()), {}, ValueError, r"relation: expected integers \+1"),
+        ((SCORES, PAIRS, RELATION * 2), {}, ValueError, r"relation: expected \+1"),
+        ((SCORES, PAIRS, RELATION.float()), {}, TypeError, "relation: expected signed integers"),
         ((SCORES, PAIRS, RELATION), {"threshold": -0.1}, ValueError, "threshold: expected at least 0, found -0.1"),
         ((SCORES, PAIRS, RELATION), {"weight": torch.ones(3)}, ValueError, "weight: expected"),
         ((SCORES, PAIRS, RELATION), {"weight": torch.tensor([1.0, -1.0])}, ValueError, "weight: expected"),
@@ -106,3 +106,28 @@ def test_whdr_pairs(arguments, options, error, message):
 def test_ndcg(arguments, message):
     with pytest.raises(ValueError, match="^" + message):
         ndcg(*arguments)
+
+
+def test_empty_batches_and_lists_are_answered_not_crashed_on():
+    order, levels = order_from_depth(torch.ones(0, 1, 4, 5))
+    assert order.shape == levels.shape == (0, 0)
+    assert order_from_depth(torch.ones(0))[0].shape == (0,)
+    nothing = torch.zeros(3, 0, dtype=torch.int64)
+    assert whdr(torch.zeros(3, 0), nothing).isnan().tolist() == [True] * 3
+    assert mean_average_precision(torch.zeros(0, 7), torch.zeros(0, 7, dtype=torch.int64)).shape == (0,)
+
+
+def test_padding_in_the_middle_of_a_list_is_refused():
+    with pytest.raises(ValueError, match="order: expected padding"):
+        whdr(torch.zeros(3), torch.tensor([0, -1, 1]))
+
+
+def test_a_decrease_of_unsigned_levels_is_seen():
+    with pytest.raises(ValueError, match="levels: expected non-decreasing"):
+        whdr(torch.zeros(3), torch.arange(3), torch.tensor([0, 2, 1], dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float32])
+def test_a_relation_without_a_sign_is_refused(dtype):
+    with pytest.raises(TypeError, match="relation: expected signed integers"):
+        whdr_pairs(torch.zeros(3), torch.tensor([[0, 1]]), torch.ones(1, dtype=dtype))
