@@ -10,8 +10,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-torch.cuda.is_available()  # looks for a GPU now: tests/conftest.py is about to hide it from the notebooks
-
 TABLES = []  # (title, [row, ...]), printed when all benchmarks are done
 
 

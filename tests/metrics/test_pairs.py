@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidelib.metrics._pairs import count_inversions, precision_sum
+from sidelib.metrics._pairs import _by_scatter, _by_selection, count_inversions, precision_sum
 
 SIZES = [1, 2, 3, 63, 64, 65, 127, 128, 129, 191, 193, 255, 257, 500]
 dyadic = st.integers(0, 1000).map(lambda number: number / 8)  # sums of these are exact in any sequence
@@ -52,3 +52,11 @@ def test_no_keys_have_no_pairs():
 def test_counts_past_32_bits_stay_exact():
     size = 200_000
     assert count_inversions(torch.arange(size).flip(0)).item() == size * (size - 1) // 2 > 2**32
+
+
+@pytest.mark.parametrize("size", [*SIZES, 1000, 4097])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_the_ways_for_many_cores_and_for_one_are_the_same(size, dtype):
+    keys = torch.randperm(size, generator=torch.Generator().manual_seed(size)).to(dtype)
+    (counted, scattered), (also, selected) = _by_scatter(keys), _by_selection(keys)
+    assert counted == also and torch.equal(scattered, selected)
