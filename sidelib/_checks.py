@@ -1,4 +1,4 @@
-"""Argument checks shared by the ranking losses and metrics: they name the argument, what was found, what was expected."""
+"""Argument checks of the ranking losses and metrics: each error names the argument, what was found and expected."""
 
 import torch
 

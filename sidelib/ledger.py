@@ -124,7 +124,7 @@ def settle(
 
     - `computed` numbers against `printed` numbers: *confirmed* if every computed value rounds to its printed digits,
       else `otherwise`. Both may be sequences of equal length.
-    - `holds`: a bool that the chapter computed: *confirmed* if true, else `otherwise`. `computed` then says it in words.
+    - `holds`: a bool that the chapter computed: *confirmed* if true, else `otherwise`; `computed` says it in words.
     - `comparison`: a `sidelib.statistics.PairedComparison` of training runs, whose words are *holds here*,
       *does not hold here*, *cannot tell*; `data` must then say on which data.
     - `verdict`: typed, for what no number decides (a missing definition, a clash of symbols); needs `because`.

@@ -1,4 +1,4 @@
-"""Executing chapters: what fails says where, what is interrupted is taken up again, nothing half-made passes for done."""
+"""Executing chapters: what fails says where, what is interrupted is taken up again, nothing half-made is done."""
 
 import json
 import os
