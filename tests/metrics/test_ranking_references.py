@@ -37,7 +37,6 @@ def whdr_of_all_pairs(scores, order, levels):
 
 def map_of_all_cuts(scores, order, levels):
     """One row for each cut n, one column for each predicted place."""
-    size = len(order)
     cut = 1 + np.flatnonzero(levels[1:] != levels[:-1])
     shown = (-scores[order].numpy()).argsort(kind="stable")  # true rank by predicted place
     ranked = scores[order].numpy()[shown]
