@@ -2,10 +2,11 @@
 
 from sidelib.data.motorcycle import Motorcycle
 from sidelib.data.rgbd_folder import RGBDFolder
+from sidelib.scenes import ScenesDataset
 
 __all__ = ["load"]
 
-_DATA_SETS = {"motorcycle": Motorcycle, "rgbd-folder": RGBDFolder}
+_DATA_SETS = {"motorcycle": Motorcycle, "rgbd-folder": RGBDFolder, "scenes": ScenesDataset}
 
 
 def load(name, root=None, **options):
@@ -15,8 +16,9 @@ def load(name, root=None, **options):
     what else the data set knows.
 
     Args:
-        name: `motorcycle` (ships with scikit-image: needs no root) or `rgbd-folder`.
-        root: folder of a data set on disk.
+        name: `motorcycle` (ships with scikit-image: needs no root), `scenes` (rendered: needs no root either), or
+            `rgbd-folder`.
+        root: folder of a data set on disk; for scenes, where to keep what was rendered.
         options: as the data set's own docstring lists them.
 
     Raises:
