@@ -17,7 +17,8 @@ def highway(town):
     half = lane * lanes / 2
     middle = half + 1.6
     for side in (-1, 1):
-        x0, x1 = side * middle - half - 0.6, side * middle + half + 1.4
+        # The hard shoulder is on the outside; the strip of grass lies on the inner edges.
+        x0, x1 = sorted((0.0, side * (middle + half + 1.4)))
         town.sketch.object("road", movable=False)
         strips = material("asphalt", (0.18, 0.18, 0.19), scale=0.5, contrast=0.8, seed=town.draw.seed())
         town.sketch.quad([(x0, NEAR, 0), (x1, NEAR, 0), (x1, FAR, 0), (x0, FAR, 0)], strips)
@@ -83,15 +84,15 @@ def square(town):
     rng, half, deep = town.rng, float(town.rng.uniform(12, 20)), float(town.rng.uniform(30, 50))
     town.ground("pavement", -60, 60, NEAR, FAR, town.paving())
     for side in (-1, 1):
-        town.row_of_buildings(side * half, side, NEAR - 6, deep + 4, town.draw.any_of("house", "block"))
+        town.row_of_buildings(side * half, side, NEAR - 6, deep + 2, town.draw.any_of("house", "block"), end=deep + 2)
         town.along(put.lamp_post, side * (half - 3), 8, deep, 14.0, 0.4, -side * np.pi / 2, high=4.5)
         town.along(put.tree, side * (half - 5), 8, deep - 4, 7.0, 0.6, share=0.7, high=float(rng.uniform(4, 6.5)))
         town.along(put.bench, side * (half - 7), 7, deep - 6, 8.0, 1.1, -side * np.pi / 2, share=0.6)
-    x = -half - 6.0
-    while x < half + 6:
+    x = -half - 14.0
+    while x < half + 14:
         columns = int(rng.integers(4, 8))
         wide = columns * 3.1 * 0.85
-        put.block(town.sketch, town.draw, (x + wide / 2, deep + 8.0, 0.0), 0.0, columns, int(rng.integers(3, 7)))
+        town.build("block", (x + wide / 2, deep + 8.0, 0.0), 0.0, columns, int(rng.integers(3, 7)), 12.0)
         x += wide
     town.put(put.fountain, rng.uniform(-4, 4), rng.uniform(14, deep * 0.7), 2.8)
     town.people(int(rng.integers(6, 16)), -half + 4, half - 4, 4, deep - 3)
@@ -114,7 +115,7 @@ def park(town):
             [(a - half, y, 0.015), (a + half, y, 0.015), (b + half, y + 5, 0.015), (b - half, y + 5, 0.015)], gravel
         )
         town.taken.append((a, y, half))
-    pond = town.draw.any_of(-1, 1) * float(rng.uniform(11, 15))
+    pond = -np.sign(bend) * float(rng.uniform(11, 15))  # not where the path goes
     if rng.random() < 0.6:
         at = (pond, float(rng.uniform(18, 30)), 0.0)
         town.sketch.object("water", at, movable=False)
@@ -166,21 +167,16 @@ def car_park(town):
                 )
     for y in rows:
         for k in range(-8, 8):
-            if rng.random() < 0.6:
+            if abs(2.6 * k + 1.3) < 8 + 1.2 * y and rng.random() < 0.6:  # only where the camera looks
                 yaw = town.draw.any_of(0.0, np.pi) + rng.normal(0, 0.03)
-                town.put(
-                    put.car,
-                    2.6 * k + 1.3 + rng.normal(0, 0.1),
-                    y + rng.normal(0, 0.15),
-                    1.25,
-                    yaw,
-                    near=bool(y < 30 and abs(k) < 6),
-                )
-        town.put(put.lamp_post, 2.6 * int(rng.integers(-4, 5)), y + 6.0, 0.3, high=7.0)
+                x, middle = 2.6 * k + 1.3 + rng.normal(0, 0.1), y + rng.normal(0, 0.15)
+                if town.put(put.car, x, middle, 1.2, yaw, **town.detail(put.car, np.hypot(x, y))):
+                    town.taken += [(x, middle - 1.4, 1.0), (x, middle + 1.4, 1.0)]
+        town.put(put.lamp_post, 2.6 * int(rng.integers(-4, 5)), y + 2.9, 0.15, high=7.0)
     deep, x = 62.0, -70.0
     while x < 60:
         columns = int(rng.integers(6, 12))
-        put.block(town.sketch, town.draw, (x + columns * 1.32, deep + 6, 0.0), 0.0, columns, int(rng.integers(2, 6)))
+        town.build("block", (x + columns * 1.3175, deep + 6, 0.0), 0.0, columns, int(rng.integers(2, 6)), 12.0)
         x += columns * 2.635 + float(town.draw.any_of(0.0, 4.0))
     town.people(int(rng.integers(1, 5)), -10, 10, 4, 40)
     town.closing()
@@ -198,6 +194,11 @@ def country_road(town):
         )  # fmt: skip
         town.ground("grass", *sorted((side * half, side * (half + 2.5))), NEAR, FAR, town.lawn(), -0.01)
         town.ground("grass", *sorted((side * (half + 2.5), side * 140)), NEAR, FAR, field, -0.02)
+        if rng.random() < 0.5:
+            place, turned = (side * float(rng.uniform(16, 26)), float(rng.uniform(25, 60)), -0.02), rng.normal(0, 0.3)
+            columns = int(rng.integers(3, 6))
+            town.build("house", place, float(-side * np.pi / 2 + turned), columns, int(rng.integers(1, 3)), 8.0)
+            town.taken.append((*place[:2], float(np.hypot(columns * 1.19, 4.0)) + 0.5))
         if rng.random() < 0.6:
             town.along(
                 town.draw.any_of(put.tree, put.tree, put.conifer),
@@ -215,16 +216,6 @@ def country_road(town):
         for _ in range(6):
             town.put(
                 put.tree, side * rng.uniform(14, 60), rng.uniform(25, 88), 3, high=float(rng.uniform(6, 11)), near=False
-            )
-        if rng.random() < 0.5:
-            place = (side * float(rng.uniform(16, 26)), float(rng.uniform(25, 60)), -0.02)
-            put.house(
-                town.sketch,
-                town.draw,
-                place,
-                -side * np.pi / 2 + float(rng.normal(0, 0.3)),
-                int(rng.integers(3, 6)),
-                int(rng.integers(1, 3)),
             )
     town.traffic(half * 0.5, 14, 90, int(rng.integers(0, 3)), 0.0)
     town.traffic(-half * 0.5, 14, 90, int(rng.integers(0, 3)), np.pi)

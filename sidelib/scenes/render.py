@@ -138,8 +138,10 @@ def _on_rounds(row, point, ray, wide):
     z_out = torch.where(on_cap, up, -(slope / 2 + bend * z))
     normal = row[0:3] * x_out + row[4:7] * y_out + row[8:11] * z_out
     normal = normal / dot(normal, normal).sqrt().clamp_min(1e-12)
-    s = torch.atan2(y, x) / dot(row[0:3], row[0:3]).sqrt()
-    t = z / dot(row[8:11], row[8:11]).sqrt()
+    # Around the axis, but straight down on it on caps and poles, where meridians meet.
+    polar = z_out * z_out > x_out * x_out + y_out * y_out
+    s = torch.where(polar, x, torch.atan2(y, x)) / dot(row[0:3], row[0:3]).sqrt()
+    t = torch.where(polar, y / dot(row[4:7], row[4:7]).sqrt(), z / dot(row[8:11], row[8:11]).sqrt())
     wide = wide / dot(normal, ray).abs().clamp_min(0.1)
     return normal, torch.stack([s, t, wide, wide])
 

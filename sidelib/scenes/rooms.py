@@ -34,9 +34,9 @@ def room_scene(seed, index, family=None):
 
     looked = len(room.taken)
     fill(room)
-    pitch = float(rng.normal(0.17, 0.11))
+    pitch = float(np.clip(rng.normal(0.17, 0.11), -0.1, 0.34))
     if rng.random() < 0.2:
-        closer = _closer(room, sketch.places(without=("picture",)), looked)
+        closer = _closer(room, sketch.places(without=("picture", "lamp", "screen", "object")), looked)
         camera, yaw, pitch = closer or (camera, yaw, pitch)
     _light(room)
     lit_by_day = len(room.lights) > 3

@@ -26,12 +26,12 @@ def _facade(sketch, wide, deep, high, paint):
 def _front_door(sketch, draw, x, deep):
     sketch.box((x - 0.5, -deep / 2 - 0.06, 0.0), (x + 0.5, -deep / 2, 2.15), draw.wood())
     sketch.box(
-        (x - 0.8, -deep / 2 - 0.7, 0.0), (x + 0.8, -deep / 2, 0.14), material("stone", (0.5, 0.5, 0.48), scale=0.3)
+        (x - 0.7, -deep / 2 - 0.35, 0.0), (x + 0.7, -deep / 2, 0.14), material("stone", (0.5, 0.5, 0.48), scale=0.3)
     )
 
 
-def house(sketch, draw, place, yaw, columns=3, storeys=2, deep=8.0):
-    """A house with a gable roof, `columns` windows wide; returns its width."""
+def house(sketch, draw, place, yaw, columns=3, storeys=2, deep=8.0, near=True, eaves=0.25):
+    """A house with a gable roof that reaches `eaves` past its sides, `columns` windows wide; returns its width."""
     rng, storey = draw.rng, 2.8
     wide, high = columns * storey * 0.85, storeys * storey + 0.3
     brick = rng.random() < 0.35
@@ -43,16 +43,18 @@ def house(sketch, draw, place, yaw, columns=3, storeys=2, deep=8.0):
     tiled = material("roof", roof, tuple(0.5 * part for part in roof), 0.35, seed=draw.seed())
     rise = rng.uniform(2.0, 3.6)
     sketch.box(
-        (-wide / 2 - 0.25, -deep / 2 - 0.4, high), (wide / 2 + 0.25, deep / 2 + 0.4, high + rise), tiled, (1.0, 0.02)
+        (-wide / 2 - eaves, -deep / 2 - 0.4, high), (wide / 2 + eaves, deep / 2 + 0.4, high + rise), tiled, (1.0, 0.02)
     )
     chimney = wide * rng.uniform(-0.3, 0.3)
     bricks = material("brick", draw.colour("brick"), (0.5, 0.48, 0.45), 0.24, seed=draw.seed())
     sketch.box((chimney - 0.35, 0.2, high + 0.4), (chimney + 0.35, 0.9, high + rise + 0.8), bricks)
-    _front_door(sketch, draw, (int(rng.integers(columns)) - columns / 2) * storey * 0.85 + 0.25, deep)
+    door = (int(rng.integers(columns)) - columns / 2) * storey * 0.85 + 0.25
+    if near:
+        _front_door(sketch, draw, door, deep)
     return wide
 
 
-def block(sketch, draw, place, yaw, columns=6, storeys=5, deep=12.0):
+def block(sketch, draw, place, yaw, columns=6, storeys=5, deep=12.0, near=True):
     """An apartment or office block with a flat roof; returns its width."""
     rng, storey = draw.rng, 3.1
     wide, high = columns * storey * 0.85, storeys * storey + 0.4
@@ -68,9 +70,9 @@ def block(sketch, draw, place, yaw, columns=6, storeys=5, deep=12.0):
         sketch.box(
             (-wide / 2 + 0.3, -deep / 2 - 1.1, 2.55), (wide / 2 - 0.3, -deep / 2, 2.95), awning, (1.0, 0.05), (0, 0.5)
         )
-    else:
+    elif near:
         _front_door(sketch, draw, 0.3, deep)
-    if storeys < 8:
+    if near and storeys < 8:
         sketch.box((-1.2, 0.5, high + 0.5), (1.4, 3.0, high + 2.4), trim)
     return wide
 
@@ -113,7 +115,7 @@ def tree(sketch, draw, place, yaw=0.0, high=7.0, near=True):
     sketch.object("tree", place, yaw)
     sketch.cone((0, 0, -0.05), 0.028 * high, 0.014 * high, 0.6 * high, bark)
     width = rng.uniform(0.85, 1.2)
-    for k in range(7 if near else 3):
+    for k in range(6 if near else 3):
         angle = 2.4 * k + rng.uniform(0, 1)
         out = high * width * (rng.uniform(0.10, 0.22) if k else 0.0)
         radius = high * rng.uniform(0.15, 0.21) * (1.0 if near else 1.25)
@@ -150,8 +152,8 @@ def bush(sketch, draw, place, yaw=0.0, high=1.2):
         )
 
 
-def car(sketch, draw, place, yaw=0.0, near=True, paint=None):
-    """A car that faces local +y: 4.4 x 1.8 x 1.45 m."""
+def car(sketch, draw, place, yaw=0.0, near=2, paint=None):
+    """A car that faces local +y: 4.4 x 1.8 x 1.45 m; `near` 0 leaves out wheels and lamps, 1 posts and rims."""
     paint = paint or material("plain", draw.colour("car"), gloss=0.5)
     black = material("plain", DARK)
     long = draw.rng.uniform(2.05, 2.3)
@@ -161,35 +163,34 @@ def car(sketch, draw, place, yaw=0.0, near=True, paint=None):
     sketch.box((-0.80, low, 0.80), (0.80, high, 1.38), GLASS, taper=(0.80, 0.62), lean=(0, -0.12))
     middle, half = (low + high) / 2 - 0.12, (high - low) * 0.31
     sketch.box((-0.645, middle - half, 1.375), (0.645, middle + half, 1.43), paint)
+    sketch.box((-0.80, -long + 0.1, 0.0 if not near else 0.18), (0.80, long - 0.1, 0.26), black)
     if not near:
-        sketch.box((-0.80, -long + 0.3, 0.0), (0.80, long - 0.3, 0.26), black)
         return
-    for x in (-0.70, 0.70):
-        side = x / abs(x)
-        for post in (low + 0.45, (low + high) / 2 + 0.05):
-            sketch.box(
-                (side * 0.79 - 0.03, post - 0.04, 0.80),
-                (side * 0.79 + 0.03, post + 0.04, 1.38),
-                paint,
-                lean=(-side * 0.15, 0),
-            )
+    rim, white = material("plain", (0.5, 0.5, 0.52), gloss=0.4), material("plain", (0.85, 0.85, 0.8), gloss=0.5)
+    red, plate = material("plain", (0.6, 0.03, 0.02), glow=0.2), material("plain", (0.75, 0.75, 0.7))
+    for side in (-1, 1):
         for y in (-1.35, 1.35):
             sketch.cylinder((side * 0.78, y, 0.32), 0.32, 0.22, black, axis="x")
-            sketch.cylinder(
-                (side * 0.885, y, 0.32), 0.19, 0.025, material("plain", (0.5, 0.5, 0.52), gloss=0.4), axis="x"
-            )
-        sketch.box(
-            (x - 0.15, long - 0.05, 0.58),
-            (x + 0.15, long + 0.01, 0.70),
-            material("plain", (0.85, 0.85, 0.8), gloss=0.5),
-        )
-        sketch.box(
-            (x - 0.13, -long - 0.01, 0.60),
-            (x + 0.13, -long + 0.05, 0.72),
-            material("plain", (0.6, 0.03, 0.02), glow=0.2),
-        )
-    sketch.box((-0.26, -long - 0.012, 0.42), (0.26, -long + 0.02, 0.53), material("plain", (0.75, 0.75, 0.7)))
-    sketch.box((-0.80, -long + 0.1, 0.18), (0.80, long - 0.1, 0.26), black)
+            if near > 1:
+                sketch.cylinder((side * 0.885, y, 0.32), 0.19, 0.025, rim, axis="x")
+        for end, paint_of_lamp in ((1, white), (-1, red)):
+            _lamp(sketch, side * 0.70, end, long, (0.14, 0.58, 0.70), paint_of_lamp)
+        if near > 1:
+            for post in (low + 0.45, (low + high) / 2 + 0.05):
+                sketch.box(
+                    (side * 0.79 - 0.03, post - 0.04, 0.80), (side * 0.79 + 0.03, post + 0.04, 1.38), paint,
+                    lean=(-side * 0.15, 0),
+                )  # fmt: skip
+    for end in (-1, 1):
+        _lamp(sketch, 0.0, end, long, (0.26, 0.42, 0.53), plate)
+
+
+def _lamp(sketch, x, end, long, size, paint):
+    """A flat thing on the front (`end` 1) or back of a car's body, which leans inwards."""
+    half, *heights = size
+    (low, below), (top, above) = ((end * (long + 0.015 - 0.055 * (z - 0.26)), z) for z in heights)
+    a, b = x + end * half, x - end * half
+    sketch.quad([(a, low, below), (b, low, below), (b, top, above), (a, top, above)], paint)
 
 
 def bus(sketch, draw, place, yaw=0.0):
@@ -205,8 +206,8 @@ def bus(sketch, draw, place, yaw=0.0):
         sketch.box((x - 0.2, -5.52, 0.7), (x + 0.1, -5.49, 0.9), material("plain", (0.6, 0.03, 0.02), glow=0.2))
 
 
-def person(sketch, draw, place, yaw=0.0, high=None, near=True):
-    """A standing or walking person, 1.55 to 1.9 m tall."""
+def person(sketch, draw, place, yaw=0.0, high=None, near=2):
+    """A standing or walking person, 1.55 to 1.9 m tall; `near` 0 leaves out the arms, 1 hands, feet and neck."""
     rng = draw.rng
     high = high or float(rng.uniform(1.55, 1.9))
     skin = material("plain", draw.colour("skin"))
@@ -218,20 +219,23 @@ def person(sketch, draw, place, yaw=0.0, high=None, near=True):
             (side * 0.1 - 0.07, side * step - 0.08, 0.0), (side * 0.1 + 0.07, side * step + 0.08, 0.86), trousers,
             taper=(1.15, 1.1), lean=(0, -side * step),
         )  # fmt: skip
-        if near:
+        if near > 1:
             sketch.box(
                 (side * 0.1 - 0.06, side * step - 0.18, 0.0),
                 (side * 0.1 + 0.06, side * step + 0.09, 0.08),
                 material("plain", DARK),
             )
+        if near:
             sketch.box(
                 (side * 0.27 - 0.05, -side * step - 0.05, 0.82), (side * 0.27 + 0.05, -side * step + 0.05, 1.42), top,
                 taper=(1.2, 1.2), lean=(-side * 0.05, side * step),
             )  # fmt: skip
+        if near > 1:
             sketch.ball((side * 0.27, -side * step, 0.79), 0.055, skin)
     sketch.box((-0.18, -0.11, 0.82), (0.18, 0.11, 1.40), top, taper=(1.2, 1.05))
     sketch.ball((0, 0, 1.38), (0.23, 0.12, 0.12), top)
-    sketch.cylinder((0, 0, 1.48), 0.055, 0.14, skin)
+    if near > 1:
+        sketch.cylinder((0, 0, 1.48), 0.055, 0.14, skin)
     sketch.ball((0, 0, 1.62), (0.095, 0.11, 0.13), skin)
     sketch.ball((0, 0.018, 1.645), (0.102, 0.112, 0.125), hair, low=0.0)
 

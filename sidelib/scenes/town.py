@@ -63,21 +63,31 @@ class Town:
         """Grass."""
         return material("foliage", (0.17, 0.28, 0.07), (0.07, 0.14, 0.03), 0.35, 0.7, seed=self.draw.seed())
 
-    def row_of_buildings(self, x, side, y0, y1, what="house", gap=0.0):
-        """Buildings side by side along a line, fronts towards the road; `side` +1 stands right of it."""
+    def row_of_buildings(self, x, side, y0, y1, what="house", end=np.inf):
+        """Buildings side by side along a line, fronts towards the road; `side` +1 stands right of it.
+
+        The last one begins before `y1`; none reaches past `end`. Returns where the row ends.
+        """
         y = y0
         while y < y1:
-            if what == "block":
-                columns, storeys, deep = int(self.rng.integers(4, 8)), int(self.rng.integers(3, 8)), 12.0
-                wide = columns * 3.1 * 0.85
-            else:
-                columns, storeys, deep = int(self.rng.integers(3, 6)), int(self.rng.integers(1, 4)), 8.0
-                wide = columns * 2.8 * 0.85
-            place = (x + side * deep / 2, y + wide / 2, 0.1)
-            # Local -y faces the road.
-            build = put.block if what == "block" else put.house
-            build(self.sketch, self.draw, place, -side * np.pi / 2, columns=columns, storeys=storeys, deep=deep)
-            y += wide + (float(self.rng.uniform(0.5, 1.5)) * gap if gap else 0.0)
+            column, deep = (3.1 * 0.85, 12.0) if what == "block" else (2.8 * 0.85, 8.0)
+            columns, storeys = self.rng.integers(4, 8) if what == "block" else self.rng.integers(3, 6), 0
+            columns = min(int(columns), int((end - y) / column)) if end < np.inf else int(columns)
+            if columns < 2:
+                break
+            storeys = int(self.rng.integers(3, 8) if what == "block" else self.rng.integers(1, 4))
+            wide = columns * column
+            self.build(what, (x + side * deep / 2, y + wide / 2, 0.1), -side * np.pi / 2, columns, storeys, deep, 0.0)
+            y += wide
+        return y
+
+    def build(self, what, place, yaw, columns, storeys, deep, eaves=0.25):
+        """A house or a block, with its door where that can be seen; local -y faces the road."""
+        options = {"columns": columns, "storeys": storeys, "deep": deep, "near": bool(-3 < place[1] < 40)}
+        if what == "block":
+            put.block(self.sketch, self.draw, place, yaw, **options)
+        else:
+            put.house(self.sketch, self.draw, place, yaw, **options, eaves=eaves)
 
     def along(self, what, x, y0, y1, step, radius, yaw=0.0, share=0.8, z=0.0, **options):
         """Things in a row along the road, some left out."""
@@ -90,7 +100,9 @@ class Town:
     @staticmethod
     def detail(what, distance):
         """Far objects are drawn with fewer solids."""
-        return {"near": bool(distance < 32)} if what in (put.car, put.tree, put.conifer, put.person) else {}
+        if what in (put.car, put.person):
+            return {"near": int(distance < 15) + int(distance < 36)}
+        return {"near": bool(distance < 26)} if what in (put.tree, put.conifer) else {}
 
     def people(self, count, x0, x1, y0, y1, z=0.0):
         """People here and there."""
@@ -109,7 +121,8 @@ class Town:
     def closing(self, x=0.0):
         """Something at the far end, so that the ground has no edge."""
         for k in range(-2, 3):
-            at = (x + 58.0 * k + self.rng.uniform(-10, 10), FAR - 6 + self.rng.uniform(-6, 6), -0.5)
+            # Neighbours overlap where they are still higher than any camera.
+            at = (x + 52.0 * k + self.rng.uniform(-8, 8), FAR - 6 + self.rng.uniform(-4, 4), -0.5)
             put.hill(
-                self.sketch, self.draw, at, wide=float(self.rng.uniform(38, 60)), high=float(self.rng.uniform(6, 17))
+                self.sketch, self.draw, at, wide=float(self.rng.uniform(48, 64)), high=float(self.rng.uniform(7, 17))
             )

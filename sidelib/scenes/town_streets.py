@@ -12,7 +12,7 @@ __all__ = ["alley", "avenue", "crossing", "street", "suburb"]
 def street(town):
     """A street of terraced houses with parked cars."""
     rng, half = town.rng, float(town.rng.uniform(3.4, 4.6))
-    walk = float(rng.uniform(2.0, 3.2))
+    walk = float(rng.uniform(2.6, 3.4))
     town.road(half, 1)
     paving = town.paving()
     for side in (-1, 1):
@@ -24,9 +24,9 @@ def street(town):
                 put.tree, side * (half + 0.7), 6.0, 80.0, 12.0, 0.5, share=0.7, z=0.12, high=float(rng.uniform(4.5, 7))
             )
         town.along(put.lamp_post, side * (half + 0.45), 9.0, 80.0, 24.0, 0.3, -side * np.pi / 2, z=0.12)
-        town.people(int(rng.integers(1, 6)), *sorted((side * (half + 0.8), side * (half + walk - 0.5))), 5, 50, 0.12)
+        town.people(int(rng.integers(1, 6)), *sorted((side * (half + 0.8), side * (half + walk - 0.75))), 5, 50, 0.12)
     town.closing()
-    x = float(town.draw.any_of(rng.uniform(-1.2, 1.2), half + 0.6 * walk, -half - 0.6 * walk))
+    x = float(town.draw.any_of(rng.uniform(-1.2, 1.2), half + 0.45 * walk, -half - 0.45 * walk))
     return x, float(rng.uniform(1.4, 1.9)), float(rng.normal(0, 0.06) + 0.02 * x)
 
 
@@ -67,7 +67,7 @@ def suburb(town):
             columns = int(rng.integers(3, 6))
             wide, back = columns * 2.38, float(rng.uniform(4.5, 8.0))
             place = (outer + side * (back + 4.0), y + wide / 2, 0.05)
-            put.house(town.sketch, town.draw, place, -side * np.pi / 2, columns, int(rng.integers(1, 3)), 8.0)
+            town.build("house", place, -side * np.pi / 2, columns, int(rng.integers(1, 3)), 8.0)
             if rng.random() < 0.75:
                 put.fence(
                     town.sketch,
@@ -83,10 +83,10 @@ def suburb(town):
                 options = {} if what is put.bush else town.detail(what, y) | {"high": float(rng.uniform(4, 7))}
                 town.put(what, garden, y + rng.uniform(0, wide), radius, z=0.05, **options)
             y += wide + float(rng.uniform(3.0, 8.0))
-        town.along(put.car, side * (half - 0.95), 6.0, 60.0, 13.0, 2.6, np.pi if side < 0 else 0.0, share=0.45)
+        town.along(put.car, side * (half - 0.95), 10.0, 60.0, 13.0, 2.6, np.pi if side < 0 else 0.0, share=0.45)
         town.people(int(rng.integers(0, 3)), *sorted((inner + side * 0.4, outer - side * 0.4)), 5, 40, 0.12)
     town.closing()
-    return float(rng.uniform(-1.5, 1.5)), float(rng.uniform(1.4, 1.8)), float(rng.normal(0, 0.08))
+    return float(rng.uniform(-1.0, 1.0)), float(rng.uniform(1.4, 1.8)), float(rng.normal(0, 0.08))
 
 
 def crossing(town):
@@ -124,16 +124,16 @@ def crossing(town):
             columns = int(rng.integers(4, 7))
             wide = columns * 2.635
             x += side * wide / 2
-            put.block(town.sketch, town.draw, (x, y1 + walk + 6, 0.1), 0.0, columns, int(rng.integers(3, 7)))
+            town.build("block", (x, y1 + walk + 6, 0.1), 0.0, columns, int(rng.integers(3, 7)), 12.0)
             x += side * wide / 2
         town.put(put.traffic_light, side * (half + 0.5), y0 - 5.0, 0.3, z=0.12)
         town.put(put.traffic_light, side * (half + 0.5), y1 + 5.0, 0.3, z=0.12)
-        walkers = sorted((side * (half + 0.8), side * (half + walk - 0.5)))
+        walkers = sorted((side * (half + 0.8), side * (half + walk - 0.75)))
         town.people(int(rng.integers(1, 3)), *walkers, 4, y0 - 0.5, 0.12)
         town.people(int(rng.integers(1, 4)), *walkers, y1 + 0.5, 60, 0.12)
         town.traffic(side * half * 0.5, y1 + 8, 80, int(rng.integers(1, 4)), 0.0 if side > 0 else np.pi)
         for _ in range(int(rng.integers(1, 4))):
-            town.put(put.car, side * rng.uniform(half + 3, 40), y0 + half + side * 0.5 * half, 2.6, -np.pi / 2 * side)
+            town.put(put.car, side * rng.uniform(half + 3, 40), y0 + half - side * 0.5 * half, 2.6, -np.pi / 2 * side)
     town.people(int(rng.integers(0, 4)), -half, half, y0 - 3.5, y0 - 0.5)
     town.closing()
     return float(rng.uniform(-1.5, 1.5)), float(rng.uniform(1.4, 2.0)), float(rng.normal(0, 0.1))
@@ -141,25 +141,19 @@ def crossing(town):
 
 def alley(town):
     """A narrow lane between walls and houses."""
-    rng, half = town.rng, float(town.rng.uniform(1.5, 2.3))
+    rng, half = town.rng, float(town.rng.uniform(1.75, 2.4))
+    end = float(rng.uniform(48, 62))
     town.ground("pavement", -half - 0.5, half + 0.5, NEAR, FAR, town.paving())
     for side in (-1, 1):
         y = NEAR
-        while y < 60:
-            if rng.random() < 0.75:
-                columns, storeys = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+        while y < end:
+            columns, storeys = min(int(rng.integers(2, 5)), int((end - y) / 2.38)), int(rng.integers(2, 4))
+            if rng.random() < 0.75 and columns > 1:
                 wide = columns * 2.38
-                put.house(
-                    town.sketch,
-                    town.draw,
-                    (side * (half + 4.0), y + wide / 2, 0.0),
-                    -side * np.pi / 2,
-                    columns,
-                    storeys,
-                    8.0,
-                )
+                place = (side * (half + 4.0), y + wide / 2, 0.0)
+                town.build("house", place, -side * np.pi / 2, columns, storeys, 8.0, 0.0)
             else:
-                wide = float(rng.uniform(4, 8))
+                wide = min(float(rng.uniform(4, 8)), end - y)
                 put.wall(
                     town.sketch,
                     town.draw,
@@ -170,8 +164,8 @@ def alley(town):
                 )
                 town.ground("grass", *sorted((side * (half + 0.3), side * (half + 12))), y, y + wide, town.lawn())
             y += wide
-        town.along(put.bush, side * (half - 0.35), 4, 30, 6.0, 0.4, share=0.25, high=0.6)
-        town.along(put.bollard, side * (half - 0.3), 6, 20, 7.0, 0.2, share=0.3)
-    put.block(town.sketch, town.draw, (0.0, float(rng.uniform(48, 62)), 0.0), 0.0, 6, int(rng.integers(3, 6)))
-    town.people(int(rng.integers(1, 5)), -half + 0.5, half - 0.5, 4, 35)
+        town.along(put.bush, side * (half - 0.45), 4, 30, 6.0, 0.4, np.pi / 2, share=0.25, high=0.6)
+        town.along(put.bollard, side * (half - 0.5), 6, 20, 7.0, 0.2, share=0.3)
+    town.build("block", (0.0, end + 6.0, 0.0), 0.0, 6, int(rng.integers(3, 6)), 12.0)
+    town.people(int(rng.integers(1, 5)), -half + 0.75, half - 0.75, 4, 35)
     return float(rng.uniform(-0.4, 0.4)), float(rng.uniform(1.4, 1.8)), float(rng.normal(0, 0.05))
