@@ -1,13 +1,14 @@
 """`rooms`, `streets` and `camera_path`: scenes by number, rendered in batches."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from sidelib.scenes.cues import Cues, apply_cues
-from sidelib.scenes.render import render
+from sidelib.scenes.render import in_full_precision, render
 from sidelib.scenes.rooms import ROOM_FAMILIES, room_scene
 from sidelib.scenes.streets import STREET_FAMILIES, street_scene
 from sidelib.scenes.views import path_scenes, render_path, render_right
@@ -125,6 +126,7 @@ def _device(device):
         raise ValueError(f"device: expected cpu, cuda or another device of torch, found {device!r}") from error
 
 
+@in_full_precision
 def _generate(kind, indices, seed, size, cues, family, pitch, right, device):
     cues = check_arguments(kind, seed, size, cues, family)
     if isinstance(pitch, bool) or not isinstance(pitch, (int, float)) or not -90 <= pitch <= 90:
@@ -140,16 +142,22 @@ def _generate(kind, indices, seed, size, cues, family, pitch, right, device):
         raise ValueError("indices: expected at least one, found none")
     size = tuple(int(side) for side in size)
     at_once = max(1, _CHUNK.get(device.type, 1_000_000) // (size[0] * size[1]))
-    parts = []
-    for start in range(0, len(indices), at_once):
-        scenes = [
-            make_scene(kind, index, seed=seed, cues=cues, family=family, pitch=pitch)
-            for index in indices[start : start + at_once]
-        ]
+    parts = [indices[start : start + at_once] for start in range(0, len(indices), at_once)]
+
+    def one(part):
+        scenes = [make_scene(kind, index, seed=seed, cues=cues, family=family, pitch=pitch) for index in part]
         batch = render(scenes, size, cues, device)
         if right:
             batch.update(render_right(scenes, batch, size, cues, device, _BASELINE[kind]))
             batch["baseline"] = torch.full((len(scenes),), _BASELINE[kind], device=device)
         batch["family"] = torch.tensor([scene.family for scene in scenes], device=device)
-        parts.append(batch)
+        return batch
+
+    # Two parts at a time keep two cores busier than two threads inside each operation do.
+    workers = min(2, len(parts), torch.get_num_threads()) if device.type == "cpu" else 1
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(one, parts))
+    else:
+        parts = [one(part) for part in parts]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if len(parts) > 1 else parts[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sidelib.scenes import generate
 from sidelib.scenes.generate import FAMILIES, camera_path, make_scene, rooms, streets
 from sidelib.scenes.solids import CLASSES
 
@@ -127,6 +128,22 @@ def test_threads_and_autocast_change_nothing(kind):
             assert_same(one, MAKERS[kind](3, **settings))
             assert_same(alone, MAKERS[kind]([40], **settings))
             assert_same(path, camera_path(kind, 1, size=SIZE))
+
+
+@KINDS
+@pytest.mark.parametrize("threads", [1, 2])
+def test_parts_rendered_one_by_one_or_side_by_side_are_the_same(kind, threads, monkeypatch):
+    whole, before = MAKERS[kind](5, size=SIZE), (torch.get_num_threads(), torch.get_default_dtype())
+    monkeypatch.setitem(generate._CHUNK, "cpu", 2 * SIZE[0] * SIZE[1])  # parts of two, two and one
+    try:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(torch.float64)
+        parts = MAKERS[kind](5, size=SIZE)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_num_threads(before[0])
+        torch.set_default_dtype(before[1])
+    assert_same(whole, parts)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
