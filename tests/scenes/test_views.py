@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from sidelib.geometry import back_project, normals_from_depth
 from sidelib.scenes.cues import Cues
+from sidelib.scenes.generate import rooms, streets
 from sidelib.scenes.materials import material
 from sidelib.scenes.render import intrinsics_of, render
 from sidelib.scenes.rooms import room_scene
@@ -241,3 +243,16 @@ def test_a_path_is_rendered_as_its_frames_are():
         alone = render([scene], SIZE, Cues())
         for name in ("image", "depth", "instance", "pose"):
             torch.testing.assert_close(seen[name][t], alone[name][0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [rooms, streets])
+def test_normals_from_depth_agree_with_exact_normals_on_planes(make):
+    seen = make(6, size=(96, 128))
+    estimated, valid = normals_from_depth(seen["depth"], seen["intrinsics"], seen["mask"])
+    # A plane n · X = h is where the whole window has one true normal n and one h: not an edge, nor two parallel faces.
+    height = (seen["normals"] * back_project(seen["depth"], seen["intrinsics"])).sum(1, keepdim=True)
+    plane = torch.cat([seen["normals"], height], 1)
+    window = torch.nn.functional.unfold(plane, 3, padding=1).view(6, 4, 9, 96, 128)
+    flat = ((window - plane[:, :, None]).abs().amax((1, 2)) < 1e-4) & valid[:, 0]
+    angle = (estimated * seen["normals"]).sum(1).clamp(-1, 1).arccos().rad2deg()[flat]
+    assert flat.float().mean() > 0.3 and angle.quantile(0.999) < 0.1
