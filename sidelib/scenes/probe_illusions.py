@@ -118,10 +118,15 @@ def ames(rng, skew=0.18, people=True):
     state = rng.bit_generator.state
     scene = _ames_scene(rng, skew, people)
     rng.bit_generator.state = state
-    about = (
-        f"An Ames room (skew {skew:g} per metre): it looks rectangular, yet its left far corner is"
-        f" {(1 + 2 * skew) / (1 - 2 * skew):.1f} times as far as its right one; two people of the same height look unequal."
-    )
+    if skew:
+        about = (
+            f"An Ames room (skew {skew:g} per metre): it looks rectangular, yet its left far corner is"
+            f" {(1 + 2 * skew) / (1 - 2 * skew):.1f} times as far as its right one"
+        )
+        about += "; two people of the same height look unequal." if people else "."
+    else:
+        about = "A rectangular room: it is what it looks like"
+        about += ", and two people of the same height look equal." if people else "."
     return Probe(about, scene, others={"virtual_depth": _ames_scene(rng, 0.0, False)})
 
 

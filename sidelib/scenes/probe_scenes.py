@@ -175,9 +175,10 @@ def _courtyard(rng, draw_things, elevation, azimuth=65.0):
     field(sketch, draw, material("panels", (0.60, 0.56, 0.49), (0.45, 0.42, 0.37), 2.0, 0.6, seed=8), reach=90.0)
     draw_things(sketch, draw)
     scene = outdoors(sketch, rng, elevation, azimuth, pose=camera_pose((0, 0, 1.6), 0, 0.12))
-    # A hard light: little comes from elsewhere.
+    # A hard light: little comes from elsewhere. A high sun is dimmed, or the ground would be white.
+    strength = min(2.4, 1.2 / np.sin(np.deg2rad(elevation)))
     return replace(
-        scene, ambient=tuple(0.45 * part for part in scene.ambient), lights=(sunlight(elevation, azimuth, 2.4),)
+        scene, ambient=tuple(0.45 * part for part in scene.ambient), lights=(sunlight(elevation, azimuth, strength),)
     )
 
 
@@ -258,7 +259,7 @@ _SHAPES = {
 def street_object(rng, kind="car", distance=12.0, scale=1.0, lift=0.0, lateral=0.0, colour=None):
     """One thing on an otherwise fixed street: the setting of van Dijk and de Croon, with a truth.
 
-    It stands on the road `distance` metres away, `scale` times its natural size, `lift` metres above the ground. Distance
+    Its middle stands on the road `distance` metres away, `scale` times its natural size, `lift` metres above the ground. Distance
     alone changes its height in the image and its size together, as in nature; `scale` proportional to distance keeps the
     size in the image, so that the height in it changes alone; `scale` alone changes the size alone. `colour` paints all of
     it alike.
@@ -271,6 +272,11 @@ def street_object(rng, kind="car", distance=12.0, scale=1.0, lift=0.0, lateral=0
     matrices[marked, [0, 1, 2], [0, 1, 2]] = scale
     matrices[marked, :3, 3] = (1 - scale) * scene.object_anchor[marked]
     scene = moved(scene, matrices)
+    if scene.faces[scene.face_object == marked][..., 1].min(initial=distance) < 0.3:
+        raise ValueError(
+            f"scale: expected a {kind} that ends in front of the camera, found one {scale:g} times its natural size"
+            f" {distance:g} m away"
+        )
     if colour is not None:
         scene = replace(
             scene,

@@ -2,6 +2,7 @@
 
 import inspect
 from functools import partial
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -46,12 +47,19 @@ _MAKERS = {
     "street-object": {kind: partial(staged.street_object, kind=kind) for kind in ("car", "person", "box", "cabinet")},
 }
 PROBES = {category: tuple(variants) for category, variants in _MAKERS.items()}
-# What each number may be; whole where both limits are.
+# What each number may be; whole where both limits are. Where it depends on what is shown: see `_OWN_RANGES`.
 _RANGES = {
-    "altitude": (0.5, 120.0), "distance": (2.5, 120.0), "heading": (-180.0, 180.0), "skew": (0.0, 0.22),
+    "heading": (-180.0, 180.0), "skew": (0.0, 0.22),
     "factor": (1.0, 6.0), "lean": (0.0, 15.0), "light": (-360.0, 360.0), "count": (1, 12), "height": (0.5, 60.0),
     "waves": (0.05, 10.0), "pitch": (0.0, 45.0), "elevation": (5.0, 80.0), "scale": (0.1, 10.0), "lift": (0.0, 10.0),
     "lateral": (-3.0, 3.0),
+}  # fmt: skip
+# Nearer, the camera would be inside of something; farther, there would be nothing to see.
+_OWN_RANGES = {
+    staged.land: {"altitude": (15.0, 120.0)}, staged.desk: {"altitude": (0.5, 3.0)},
+    staged.aeroplane: {"distance": (20.0, 120.0)}, staged.balloon: {"distance": (10.0, 120.0)},
+    illusions.hand: {"distance": (4.0, 60.0)}, illusions.tower: {"distance": (20.0, 120.0)},
+    staged.street_object: {"distance": (4.0, 80.0)}, staged.hidden_caster: {"elevation": (5.0, 40.0)},
 }  # fmt: skip
 _COLOURS, _FLAGS = ("colour", "to"), ("person", "people", "interior", "contact")
 
@@ -78,10 +86,12 @@ def probe_image(category, variant=None, *, size=(240, 320), seed=0, cues=None, f
         size: (H, W).
         seed: of what is drawn by chance.
         cues: a `Cues`, for its states of perspective, texture, atmosphere, shading and shadows.
-        flip: `horizontal`, `vertical` or `both` flips the image and everything that is known about it.
+        flip: `horizontal`, `vertical` or `both` flips the image and everything that is known about it: it is what
+            the same camera, with the same `pose`, sees of a world mirrored in the planes through its axes.
         device: where to render.
         parameters: of the category, as above. `interior=False` leaves only a rim of the object and shows the empty street
-            within; `contact=False` takes away its lowest fifth.
+            within; `contact=False` takes away its lowest fifth; its shadow stays. A street-object's `distance` is
+            that of its middle: its face is nearer, by 2 m for a car, and `depth` within `object_mask` is what counts.
 
     Returns:
         The mapping of `rooms` with B = 1, as far as it is known: `plain` images have a `mask` that is nowhere true. And
@@ -97,15 +107,19 @@ def probe_image(category, variant=None, *, size=(240, 320), seed=0, cues=None, f
     >>> probe_image("plain", "horizontal", size=(24, 32))["mask"].any().item()
     False
     """
-    if category not in _MAKERS:
+    if category not in list(_MAKERS):
         raise ValueError(f"category: expected one of {', '.join(PROBES)}, found {category!r}")
     variant = PROBES[category][0] if variant is None else variant
-    if variant not in _MAKERS[category]:
+    if variant not in PROBES[category]:
         raise ValueError(f"variant: expected one of {', '.join(PROBES[category])} for {category}, found {variant!r}")
-    if flip not in _FLIPS:
+    if flip not in list(_FLIPS):
         raise ValueError(f"flip: expected one of {', '.join(_FLIPS)}, found {flip!r}")
     cues = check_arguments("rooms", seed, size, cues, None)
     size = tuple(int(side) for side in size)
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device: expected cpu, cuda or another device of torch, found {device!r}") from error
     # One draw for a whole category: its variants differ in what they are about and in nothing else.
     rng = np.random.default_rng([seed, list(PROBES).index(category)])
     if category == "plain":
@@ -116,7 +130,7 @@ def probe_image(category, variant=None, *, size=(240, 320), seed=0, cues=None, f
     return _flipped(fields, _FLIPS[flip])
 
 
-def _check(known, parameters):
+def _check(known, parameters, ranges=_RANGES):
     """Raise if a parameter is not among those known, or not of the kind that it should be."""
     for name, value in parameters.items():
         if name not in known:
@@ -125,12 +139,12 @@ def _check(known, parameters):
             if not isinstance(value, bool):
                 raise TypeError(f"{name}: expected True or False, found {value!r}")
         elif name in _COLOURS:
-            if not isinstance(value, (tuple, list)) or len(value) != 3 or not all(0 <= part <= 1 for part in value):
+            rgb = isinstance(value, (tuple, list)) and len(value) == 3
+            if not rgb or not all(isinstance(part, Real) and 0 <= part <= 1 for part in value):
                 raise ValueError(f"{name}: expected three numbers from 0 to 1, found {value!r}")
         else:
-            low, high = _RANGES[name]
-            number = int if isinstance(low, int) else (int, float)
-            what = "an integer" if number is int else "a number"
+            low, high = ranges[name]
+            number, what = (Integral, "an integer") if isinstance(low, int) else (Real, "a number")
             if isinstance(value, bool) or not isinstance(value, number) or not low <= value <= high:
                 raise ValueError(f"{name}: expected {what} from {low:g} to {high:g}, found {value!r}")
 
@@ -144,7 +158,7 @@ def _parameters(function):
 def _shown(maker, rng, size, cues, device, parameters):
     base = maker.func if isinstance(maker, partial) else maker
     erasable = ("interior", "contact") if base is staged.street_object else ()
-    _check([*_parameters(base), *erasable], parameters)
+    _check([*_parameters(base), *erasable], parameters, {**_RANGES, **_OWN_RANGES.get(base, {})})
     on_object = {name: parameters.get(name, True) for name in erasable}
     parameters = {name: value for name, value in parameters.items() if name not in erasable}
     if "size" in inspect.signature(base).parameters:
@@ -187,7 +201,7 @@ def _plain(variant, size, device, colour=(0.30, 0.45, 0.65), to=(0.92, 0.90, 0.8
         "colour": torch.zeros(size), "horizontal": x, "vertical": y, "diagonal": (x + y) / 2,
         "radial": (torch.hypot(x - 0.5, (y - 0.5) * height / width) / 0.625).clamp(max=1),
     }[variant]  # fmt: skip
-    first, last = (torch.tensor(value)[:, None, None] for value in (colour, to))
+    first, last = (torch.tensor([float(part) for part in value])[:, None, None] for value in (colour, to))
     return {
         "image": torch.lerp(first, last, share)[None].to(device),
         "depth": torch.zeros(1, 1, *size, device=device),
@@ -197,7 +211,7 @@ def _plain(variant, size, device, colour=(0.30, 0.45, 0.65), to=(0.92, 0.90, 0.8
 
 
 def _flipped(fields, axes):
-    """Everything that is known, mirrored along image axes; normals turn with the picture."""
+    """Everything that is known, mirrored along image axes; normals turn with the picture, the camera stays."""
     if not axes:
         return fields
     flipped = {}
