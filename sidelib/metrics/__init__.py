@@ -14,9 +14,11 @@ from sidelib.metrics.depth import (
     silog,
     sq_rel,
 )
+from sidelib.metrics.detail import depth_boundary_error, depth_edges, edge_precision_recall
 from sidelib.metrics.evaluation import Evaluation, evaluate
 from sidelib.metrics.named_protocols import PROTOCOLS
 from sidelib.metrics.ordering import order_from_depth
+from sidelib.metrics.planes import plane_errors
 from sidelib.metrics.protocol import CROPS, Protocol, crop_box
 from sidelib.metrics.ranking import average_precision, mean_average_precision, ndcg, whdr, whdr_pairs
 
@@ -31,7 +33,10 @@ __all__ = [
     "average_precision",
     "crop_box",
     "delta_accuracy",
+    "depth_boundary_error",
+    "depth_edges",
     "depth_metrics",
+    "edge_precision_recall",
     "evaluate",
     "irmse",
     "log10",
@@ -39,6 +44,7 @@ __all__ = [
     "mean_average_precision",
     "ndcg",
     "order_from_depth",
+    "plane_errors",
     "rmse",
     "rmse_log",
     "silog",

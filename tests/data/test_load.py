@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage import io
 
-from sidelib.data import load
+from sidelib.data import load, names, published
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,19 @@ def test_the_motorcycle_is_one_and_takes_no_root():
         load("motorcycle")[1]
     with pytest.raises(ValueError, match="root"):
         load("motorcycle", "somewhere")
-    with pytest.raises(ValueError, match="motorcycle, rgbd-folder"):
+    with pytest.raises(ValueError, match="motorcycle, scenes, nyu, .*'nyu-typo'"):
         load("nyu-typo")
+
+
+def test_every_data_set_says_what_was_published_and_needs_its_files():
+    assert published("nyu") == {"train": 795, "test": 654, "all": 1449} and not published("scenes")
+    for name in names():
+        assert all(isinstance(count, int) and count > 0 for count in published(name).values())
+        if name not in ("motorcycle", "scenes"):
+            with pytest.raises((ValueError, FileNotFoundError), match="root|no such folder"):
+                load(name)
+            with pytest.raises(FileNotFoundError, match="nowhere"):
+                load(name, "/nowhere")
 
 
 def save(path, array):
@@ -67,7 +78,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_read_in_the_order_of_names_with_zero_as_no_measurement(folder):
-    samples = list(load("rgbd-folder", folder)[k] for k in range(2))
+    samples = [load("rgbd-folder", folder)[k] for k in range(2)]
     assert [sample["name"] for sample in samples] == ["1", "2"]
     assert samples[1]["image"].unique().item() == pytest.approx(0.4)
     assert samples[1]["depth"][0, 0].tolist() == pytest.approx([0, 2, 2.5, 65.535, 0.001])
