@@ -122,6 +122,6 @@ def _read_grid(path):
     """float64 `(rows, columns, 4)`, finite."""
     grid = read_matlab(path, [GRID])[GRID]
     shape = getattr(grid, "shape", type(grid).__name__)  # text and cells have none
-    if len(shape) != 3 or shape[2] != 4 or not grid.size or not np.isfinite(grid).all():
+    if not isinstance(shape, tuple) or len(shape) != 3 or shape[2] != 4 or not np.isfinite(grid).all() or not grid.size:
         raise ValueError(f"{path}: expected {GRID} with rows × columns × 4 finite numbers, found {shape}")
     return grid.astype(np.float64)

@@ -155,14 +155,14 @@ def test_what_is_wrong_with_make3d_is_named(make3d, tmp_path):
         (GRID * 0.01, "expected a median depth from 0.5 to 82 m"),
         (np.array("text"), "finite numbers, found str"),
         (np.zeros((0, 3, 4)), "finite numbers"),
-        (GRID * 1j, "finite numbers, found str"),
-        ([GRID, "cell"], "finite numbers, found str"),
+        (GRID * 1j, "neither real numbers nor text"),
+        ([GRID, "cell"], "neither real numbers|finite numbers, found list"),
     ):
         savemat(path, {"Position3DGrid": grid})
         with pytest.raises(ValueError, match=rf"depth_sph_corr-math7-p-282t0\.mat.*{message}"):
             Make3D(make3d)[0]
     savemat(path, {"other": GRID})
-    with pytest.raises(ValueError, match=r"with the numeric array Position3DGrid, found other"):
+    with pytest.raises(ValueError, match=r"no variable 'Position3DGrid'"):
         Make3D(make3d)[0]
     zeros = GRID.copy()
     zeros[..., :3] = 0
