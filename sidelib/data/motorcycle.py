@@ -1,5 +1,7 @@
 """The Motorcycle stereo pair of Middlebury 2014, a real photograph with measured depth, inside scikit-image's wheel."""
 
+import warnings
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -31,9 +33,12 @@ class Motorcycle(Dataset):
     def __getitem__(self, index):
         if index != 0:
             raise IndexError(f"index: the motorcycle is one photograph, found {index}")
-        from skimage import data
+        with warnings.catch_warnings():
+            # Its downloader's progress bar warns, in a notebook without widgets; nothing is downloaded here.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from skimage import data
 
-        left, right, disparity = data.stereo_motorcycle()
+            left, right, disparity = data.stereo_motorcycle()
         mask = np.isfinite(disparity)
         disparity = np.where(mask, disparity, 0).astype(np.float32)
         depth = np.where(mask, BASELINE * FOCAL_LENGTH / (disparity + DISPARITY_OFFSET), 0).astype(np.float32)
