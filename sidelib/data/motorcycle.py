@@ -12,15 +12,18 @@ __all__ = ["Motorcycle"]
 FOCAL_LENGTH = 994.978  # pixels
 BASELINE = 0.193001  # metres
 DISPARITY_OFFSET = 31.086  # pixels: the two principal points differ by this
+PRINCIPAL_POINT = 311.193, 254.877  # pixels (u, v), of the left camera
 
 
 class Motorcycle(Dataset):
     """One stereo pair, 500×741, with structured-light disparity (about 7 % of the pixels have none).
 
-    Keys: `image` (left), `depth`, `mask`, `right`, `disparity` (1, H, W; pixels, x_right = x_left - disparity).
+    Keys: `image` (left), `depth`, `mask`, `right`, `disparity` (1, H, W; pixels, x_right = x_left - disparity),
+    `intrinsics` (of the left camera).
     Depth is 2.11 to 5.02 m: ``depth = baseline · focal length / (disparity + offset)``.
 
-    Source: Scharstein et al. 2014, through `skimage.data.stereo_motorcycle`. The images are Middlebury's: cite them.
+    Source: Scharstein et al. 2014, through `skimage.data.stereo_motorcycle`. Terms: the images are
+    Middlebury's, free to use with citation; figures made from them are not covered by this book's licence.
     """
 
     def __init__(self, root=None):
@@ -44,4 +47,7 @@ class Motorcycle(Dataset):
         depth = np.where(mask, BASELINE * FOCAL_LENGTH / (disparity + DISPARITY_OFFSET), 0).astype(np.float32)
         image, right = (torch.from_numpy(view).permute(2, 0, 1).float() / 255 for view in (left, right))
         depth, mask, disparity = (torch.from_numpy(map_)[None] for map_ in (depth, mask, disparity))
-        return {"image": image, "depth": depth, "mask": mask, "right": right, "disparity": disparity}
+        u, v = PRINCIPAL_POINT
+        intrinsics = torch.tensor([[FOCAL_LENGTH, 0, u], [0, FOCAL_LENGTH, v], [0, 0, 1]])
+        maps = {"image": image, "depth": depth, "mask": mask, "right": right, "disparity": disparity}
+        return maps | {"intrinsics": intrinsics}

@@ -8,10 +8,12 @@ from torchmetrics import Metric
 
 from sidelib.metrics._sums import NAMES, SUMS, metrics_from_sums
 from sidelib.metrics.depth import check_pooling, image_sums
+from sidelib.metrics.detail import depth_boundary_error, edge_precision_recall
+from sidelib.metrics.planes import plane_errors
 
 __all__ = [
-    "IRMSE", "MAE", "RMSE", "AbsRel", "AlignedRMSELog", "DeltaAccuracy", "DepthMetrics", "Log10", "RMSELog", "SILog",
-    "SqRel",
+    "IRMSE", "MAE", "RMSE", "AbsRel", "AlignedRMSELog", "BoundaryMetrics", "DeltaAccuracy", "DepthMetrics", "Log10",
+    "PlaneErrors", "RMSELog", "SILog", "SqRel",
 ]  # fmt: skip
 
 
@@ -152,3 +154,86 @@ class DeltaAccuracy(_One):
         if power not in (1, 2, 3):
             raise ValueError(f"power: expected 1, 2 or 3, found {power!r}")
         self.name = f"delta{power}"
+
+
+class _MeanOverParts(Metric):
+    """Means of named values over the images (or planes) where each is defined, accumulated in float64."""
+
+    is_differentiable = False
+    full_state_update = False
+    names = ()
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        for state in ("totals", "counts"):
+            self.add_state(state, torch.zeros(len(self.names), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def add(self, values, weights):
+        """`values`, a dict of `(B,)` with NaN where undefined, and how many parts each is the mean of, `(B,)`."""
+        for k, name in enumerate(self.names):
+            defined = ~values[name].isnan()
+            self.totals[k] += (values[name] * weights)[defined].sum()
+            self.counts[k] += weights[defined].sum()
+
+    def compute(self):
+        """A dict of float64 scalars, NaN where nothing was defined."""
+        return dict(zip(self.names, self.totals / self.counts))
+
+
+class BoundaryMetrics(_MeanOverParts):
+    """`edge_precision_recall` and `depth_boundary_error` over batches: means over the images where each is defined.
+
+    `compute()` gives `precision`, `recall`, `f1`, `accuracy` and `completeness` (pixels).
+
+    Args:
+        threshold: of the Sobel magnitude that makes an edge, as in `depth_edges`.
+        truncate: pixels, as in `depth_boundary_error`.
+        relative, divisor: as in `depth_edges`.
+
+    >>> step = torch.ones(1, 1, 8, 8)
+    >>> step[..., 4:] = 2
+    >>> metric = BoundaryMetrics()
+    >>> metric.update(step, step)
+    >>> {name: value.item() for name, value in metric.compute().items() if name in ("f1", "accuracy")}
+    {'f1': 1.0, 'accuracy': 0.0}
+    """
+
+    names = ("precision", "recall", "f1", "accuracy", "completeness")
+
+    def __init__(self, *, threshold=0.25, truncate=10.0, relative=False, divisor=1, **kwargs):
+        super().__init__(**kwargs)
+        self.edges = {"threshold": threshold, "relative": relative, "divisor": divisor}
+        self.truncate = truncate
+
+    def update(self, prediction, target, mask=None):
+        """Add a batch of depth maps `(B, 1, H, W)` in metres."""
+        values = edge_precision_recall(prediction, target, mask, **self.edges)
+        values |= depth_boundary_error(prediction, target, mask, truncate=self.truncate, **self.edges)
+        self.add(values, torch.ones(len(target), dtype=torch.float64, device=target.device))
+
+
+class PlaneErrors(_MeanOverParts):
+    """`plane_errors` over batches: the mean over the planes of all images, each counting once.
+
+    `compute()` gives `planarity` (metres) and `orientation` (degrees).
+
+    Args:
+        min_pixels: as in `plane_errors`.
+
+    >>> wall, camera = torch.full((1, 1, 8, 8), 2.0), torch.tensor([[8.0, 0, 3.5], [0, 8, 3.5], [0, 0, 1]])
+    >>> metric = PlaneErrors()
+    >>> metric.update(wall + 1, wall, None, torch.ones(1, 1, 8, 8, dtype=torch.int64), camera)
+    >>> metric.compute()["planarity"].item() < 1e-6  # a flat wall in the wrong place is still flat
+    True
+    """
+
+    names = ("planarity", "orientation")
+
+    def __init__(self, *, min_pixels=None, **kwargs):
+        super().__init__(**kwargs)
+        self.min_pixels = min_pixels
+
+    def update(self, prediction, target, mask, planes, intrinsics):
+        """Add a batch, as `plane_errors` takes it."""
+        values = plane_errors(prediction, target, mask, planes, intrinsics, min_pixels=self.min_pixels)
+        self.add(values, values["planes"].double())

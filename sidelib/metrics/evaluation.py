@@ -14,6 +14,8 @@ from sidelib.metrics.protocol import Protocol, crop_box
 
 __all__ = ["Evaluation", "evaluate"]
 
+_PIXELS = SUMS.index("pixels")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -21,7 +23,7 @@ class Evaluation:
 
     `table`: a DataFrame with one row a protocol: every metric, `images` that count, `skipped` images without a valid
     pixel, and `pixels`. `per_image`: one row an image and protocol: `protocol`, `image` (index in the data set),
-    `name`, every metric, `pixels`, and the `scale` and `shift` of the alignment.
+    `name`, every metric, `pixels`, and the `scale` and `shift` of the alignment; None if it was not asked for.
     """
 
     table: object
@@ -36,12 +38,13 @@ def evaluate(
     predicts="depth",
     batch_size=1,
     device="auto",
+    per_image=True,
     progress=None,
 ):
     """Judge predictions, or a model, on a data set under one or more protocols.
 
     Each sample is read once and each prediction made once; protocols that differ only in their crop share all work
-    on pixels. Memory does not grow with the data set, but for one row of numbers an image and protocol.
+    on pixels. Memory does not grow with the data set, but for the rows of `per_image`.
 
     Args:
         predictions: a model (a callable from images `(B, 3, H, W)` to depth `(B, 1, h, w)`, or to a mapping with
@@ -54,6 +57,7 @@ def evaluate(
             protocols with alignment `scale_shift_disparity` can judge.
         batch_size: how many images of equal size a model gets at once.
         device: where the model's input and the arithmetic live.
+        per_image: keep a row of numbers for each image and protocol.
         progress: show a progress bar; by default if the error stream is a terminal.
 
     Returns:
@@ -73,35 +77,33 @@ def evaluate(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     totals = torch.zeros(len(protocols), len(SUMS), dtype=torch.float64)
-    rows = []
+    image_values = torch.zeros(len(protocols), len(NAMES), dtype=torch.float64)
+    images = torch.zeros(len(protocols), dtype=torch.int64)
+    rows, count = [], 0
     for index, sample, prediction in _pairs(predictions, dataset, predicts, batch_size, device, progress):
         name = sample.get("name", str(index))
         try:
             sums, fits = _image(prediction, sample, protocols, predicts, device)
         except (ValueError, TypeError) as error:
             raise type(error)(f"sample {index} ({name}): {error}") from error
+        values = torch.stack(list(metrics_from_sums(sums).values()), dim=-1)
+        pixels = sums[:, _PIXELS].long()
         totals += sums
-        values = {metric: value.tolist() for metric, value in metrics_from_sums(sums).items()}
-        for k, protocol in enumerate(protocols):
-            numbers = {metric: value[k] for metric, value in values.items()}
-            pixels = int(sums[k, SUMS.index("pixels")])
-            rows.append(
-                {"protocol": protocol.name, "image": index, "name": name, **numbers, "pixels": pixels}
-                | {"scale": fits[k][0], "shift": fits[k][1]}
-            )
-    per_image = pd.DataFrame(rows, columns=["protocol", "image", "name", *NAMES, "pixels", "scale", "shift"])
-    pooled = metrics_from_sums(totals)
-    table = {}
-    for k, protocol in enumerate(protocols):
-        own = per_image[per_image["protocol"] == protocol.name]
-        counted = own[own["pixels"] > 0]
-        numbers = {
-            metric: pooled[metric][k].item() if protocol.pooling == "pixels" else counted[metric].mean()
-            for metric in NAMES
-        }
-        counts = {"images": len(counted), "skipped": len(own) - len(counted), "pixels": int(own["pixels"].sum())}
-        table[protocol.name] = numbers | counts
-    return Evaluation(pd.DataFrame.from_dict(table, orient="index").rename_axis("protocol"), per_image)
+        image_values += torch.where(pixels[:, None] > 0, values, 0.0)
+        images += pixels > 0
+        count += 1
+        if per_image:
+            numbers = zip(protocols, values.tolist(), pixels.tolist(), fits)
+            rows += [(protocol.name, index, name, *value, number, *fit) for protocol, value, number, fit in numbers]
+    pooled = torch.stack(list(metrics_from_sums(totals).values()), dim=-1)
+    chosen = torch.tensor([protocol.pooling == "pixels" for protocol in protocols])
+    numbers = torch.where(chosen[:, None], pooled, image_values / images[:, None])
+    names = pd.Index([protocol.name for protocol in protocols], name="protocol")
+    table = pd.DataFrame(numbers.numpy(), index=names, columns=list(NAMES))
+    table["images"], table["skipped"] = images.numpy(), (count - images).numpy()
+    table["pixels"] = totals[:, _PIXELS].long().numpy()
+    columns = ["protocol", "image", "name", *NAMES, "pixels", "scale", "shift"]
+    return Evaluation(table, pd.DataFrame(rows, columns=columns) if per_image else None)
 
 
 def _protocols(protocols):

@@ -8,6 +8,7 @@ import torch
 from skimage import io
 
 from sidelib.data import load, names, published
+from sidelib.metrics import plane_errors
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,7 @@ def test_the_motorcycle_has_the_shapes_and_ranges_of_the_house(motorcycle):
         "depth": (1, 500, 741),
         "mask": (1, 500, 741),
         "disparity": (1, 500, 741),
+        "intrinsics": (3, 3),
     }
     assert motorcycle["mask"].dtype == torch.bool and motorcycle["depth"].dtype == torch.float32
     assert 0 <= motorcycle["image"].min() and motorcycle["image"].max() <= 1 and motorcycle["image"].max() > 0.9
@@ -29,6 +31,15 @@ def test_the_motorcycle_has_the_shapes_and_ranges_of_the_house(motorcycle):
     assert depth.min().item() == pytest.approx(2.11, abs=0.01) and depth.max().item() == pytest.approx(5.02, abs=0.01)
     assert motorcycle["mask"].float().mean().item() == pytest.approx(0.9265, abs=1e-4)
     assert not motorcycle["depth"][~motorcycle["mask"]].any()
+
+
+def test_the_photographs_floor_is_a_plane_under_its_intrinsics(motorcycle):
+    planes = torch.zeros(1, 1, 500, 741, dtype=torch.int64)
+    planes[..., 460:, 250:500] = 1  # bare floor
+    depth, mask = motorcycle["depth"][None], motorcycle["mask"][None]
+    depth = torch.where(mask, depth, 1.0)
+    found = plane_errors(depth, depth, mask, planes, motorcycle["intrinsics"], min_pixels=1000)
+    assert found["planes"] == 1 and found["planarity"] < 0.01  # metres
 
 
 def test_convention_left_x_is_right_x_minus_disparity(motorcycle):

@@ -5,7 +5,7 @@ import torch
 import torch.multiprocessing
 from torchmetrics import MetricCollection
 
-from sidelib.metrics import accumulators, depth_metrics
+from sidelib.metrics import accumulators, depth_metrics, plane_errors
 
 CLASSES = {
     "abs_rel": accumulators.AbsRel,
@@ -88,6 +88,36 @@ def test_a_collection_shares_one_update_but_never_across_strictness():
     assert len(collection.compute_groups) == 2
     found = collection.compute()
     assert (found["strict"], found["inclusive"]) == (0, 0.5)
+
+
+def steps_and_planes():
+    """Two batches: one image has no edge at all, and one image has two planes."""
+    columns = torch.arange(16.0).expand(1, 1, 16, 16)
+    step = torch.where(columns < 8, 1.0, 2.0)
+    camera = torch.tensor([[16.0, 0, 7.5], [0, 16, 7.5], [0, 0, 1]])
+    planes = torch.ones(1, 1, 16, 16, dtype=torch.int64)
+    tilted = 2 / (1 - 0.5 * (columns - 7.5) / 16)
+    return (
+        (torch.where(columns < 10, 1.0, 2.0), step, planes + (columns >= 8)),
+        (torch.cat([tilted, step]), torch.full((2, 1, 16, 16), 2.0), planes.expand(2, 1, 16, 16)),
+    ), camera
+
+
+def test_boundaries_and_planes_are_means_over_the_images_and_planes_that_have_them():
+    batches_of_steps, camera = steps_and_planes()
+    boundary, flatness = accumulators.BoundaryMetrics(threshold=1.0), accumulators.PlaneErrors()
+    for prediction, target, planes in batches_of_steps:
+        boundary.update(prediction, target)
+        flatness.update(prediction, target, None, planes, camera)
+    found, errors = boundary.compute(), flatness.compute()
+    assert found["completeness"].item() == 2  # only the first image has a true edge
+    assert found["recall"].item() == 0 and found["precision"].item() == 0
+    single = [plane_errors(p, t, None, planes, camera) for p, t, planes in batches_of_steps]
+    assert torch.cat([part["planes"] for part in single]).tolist() == [2, 1, 1]
+    for name in ("planarity", "orientation"):
+        values = torch.cat([part[name] for part in single])
+        assert errors[name].item() == pytest.approx(((2 * values[0] + values[1] + values[2]) / 4).item())
+    assert accumulators.PlaneErrors().add({name: torch.tensor([torch.nan]) for name in errors}, torch.ones(1)) is None
 
 
 def test_casting_the_metric_to_half_keeps_its_sums_exact():

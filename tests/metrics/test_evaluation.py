@@ -195,6 +195,16 @@ def test_an_image_without_a_valid_pixel_is_counted_and_left_out():
     assert found.table["rmse"].notna().all() and found.per_image["rmse"].isna().sum() == 2
 
 
+def test_without_rows_the_table_is_the_same():
+    dataset = samples((4, 6))
+    dataset[1]["mask"][:] = False
+    protocols = ["thesis", Protocol("images", pooling="images")]
+    full, bare = (
+        evaluate(guesses(dataset), dataset, protocols, per_image=flag, progress=False) for flag in (True, False)
+    )
+    assert bare.per_image is None and bare.table.equals(full.table)
+
+
 def test_the_alignment_of_each_image_is_reported():
     dataset = samples((4, 6), far=8.0)
     found = evaluate(
