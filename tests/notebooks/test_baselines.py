@@ -112,6 +112,17 @@ def test_outputs_that_vary_are_refused(text):
         baseline.strip({"cells": [cell]})
 
 
+def test_a_stream_that_was_flushed_in_pieces_is_recorded_as_one():
+    piece = {"name": "stdout", "output_type": "stream"}
+    outputs = [piece | {"text": ["a\n"]}, piece | {"text": ["b\n", "c\n"]}, {"output_type": "display_data", "data": {}}]
+    cell = {"cell_type": "code", "metadata": {}, "source": [], "execution_count": 1}
+    whole, pieces = (
+        baseline.strip({"cells": [cell | {"outputs": [*first, outputs[2], outputs[0]]}]})
+        for first in ([piece | {"text": ["a\n", "b\n", "c\n"]}], outputs[:2])
+    )
+    assert pieces == whole and len(whole["cells"][0]["outputs"]) == 3
+
+
 def test_recording_again_without_a_change_gives_the_same_bytes(recorded, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(baseline, "ROOT", tmp_path)
     executed = tmp_path / "executed.ipynb"
