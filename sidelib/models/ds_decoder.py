@@ -10,7 +10,7 @@ from sidelib.models.sam import StackedAtrousMultiscale
 from sidelib.models.trunks import scaled
 from sidelib.models.upprojection import UpProjection
 
-__all__ = ["DecodingBranch", "JOINS", "REFINEMENTS", "UpProjectionConnection", "image_pyramid"]
+__all__ = ["JOINS", "REFINEMENTS", "DecodingBranch", "UpProjectionConnection", "image_pyramid"]
 
 JOINS = ("concat", "sum")
 REFINEMENTS = {"sam": StackedAtrousMultiscale, "shg": StackedHourglass}

@@ -1,5 +1,7 @@
 """What ds_sidenet tried around its network: RGB-D refinement of a coarse depth, and fusion of the two branches."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -86,7 +88,7 @@ def _convolutions(layers, hidden):
         raise ValueError(f"layers: expected at least 1, found {layers!r}")
     channels = [1, *[hidden] * (layers - 1), 1]
     parts = []
-    for before, after in zip(channels, channels[1:]):
+    for before, after in pairwise(channels):
         parts += [nn.Conv2d(before, after, 3, padding=1, padding_mode="replicate"), nn.ReLU(inplace=True)]
     if layers == 1:
         with torch.no_grad():

@@ -89,8 +89,7 @@ class EigenCoarseFine(_Eigen):
         detach_coarse: the original trains the coarse network first and the fine one on top of it, held fixed. True
             stops the gradient of `depth` at the coarse prediction; train `coarse` first.
         dropout: of coarse.6.
-        normalise: by ImageNet's mean and standard deviation. There are no ImageNet weights in torchvision for this trunk
-            (the original pretrains its own).
+        normalise: by ImageNet's mean and standard deviation. torchvision has no weights for this trunk.
         width: factor on all channels.
     """
 

@@ -112,7 +112,9 @@ class HQMDBaseline(_HQMD):
     def forward(self, image):
         """`image` `(B, 3, H, W)` to `depth` and `logits`."""
         logits = self.head(self.decoded(image))
-        return self.outputs(self.enlarged(logits.to(torch.promote_types(logits.dtype, torch.float32)), image.shape[-2:]))
+        return self.outputs(
+            self.enlarged(logits.to(torch.promote_types(logits.dtype, torch.float32)), image.shape[-2:])
+        )
 
 
 class HQMDBaselinePlus(_HQMD):

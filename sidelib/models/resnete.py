@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from sidelib.models.report_network import ReportNetwork, enlarge
 from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
-from sidelib.models.unets import ReportNetwork, enlarge
 
 __all__ = ["ResNetEv1", "ResNetEv2", "ResNetEv3"]
 

@@ -168,9 +168,7 @@ class RobustSIDE(nn.Module):
         if self.stage1 == "coarse":
             coarse = self.understanding(image)["depth"]
             return {"high": coarse_vote(coarse, self.sigma), "coarse": coarse}
-        small = F.interpolate(
-            image, size=(self.scene_size,) * 2, mode="bilinear", align_corners=False, antialias=True
-        )
+        small = F.interpolate(image, size=(self.scene_size,) * 2, mode="bilinear", align_corners=False, antialias=True)
         logits = self.understanding(small)
         probabilities = logits.softmax(dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
         if self.vote == "expected":

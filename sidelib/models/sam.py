@@ -13,11 +13,11 @@ class AtrousMultiscale(nn.Module):
 
     Source: Du et al. 2019 (AMNet), cited by ds_sidenet, §4.2.
 
-    AMNet works on 3-D cost volumes and has no public code. This is our reading of its description, in two dimensions:
-    dilations 1, 2, 2, 4, 4, …, up to a largest, a batch norm and a ReLU after each; then two 1×1 convolutions that
-    refine; the number of channels stays; a ReLU after the shortcut. The largest dilation is not given by ds_sidenet: 8 is
-    ours (the six 3×3 then see 43 cells in a row). The convolutions are plain, not separable, as "exact same
-    architecture" asks.
+    AMNet works on 3-D cost volumes, and no public code was found. This is our reading, in two dimensions, and was not
+    checked against that paper's layer table: dilations 1, 2, 2, 4, 4, …, up to a largest, a batch norm and a ReLU after
+    each; then two 1×1 convolutions that refine; the number of channels stays; a ReLU after the shortcut. The largest
+    dilation is not given by ds_sidenet: 8 is ours (the six 3×3 then see 43 cells in a row). The convolutions are
+    plain, not separable, as "exact same architecture" asks.
 
     Parameters: 9·C²·n + 2·C² + 2·C·(n + 2) for n rates.
     """

@@ -96,11 +96,10 @@ class DepthCNN(nn.Module):
 
     def forward(self, image):
         """`image` `(B, 3, H, W)` to `depth` and `disparities`."""
-        x, features = _prepared(image, self.normalise), [image]
+        features, disparities = [_prepared(image, self.normalise)], []
         for stage in self.encoder:
-            x = stage(x)
-            features.append(x)
-        disparities = []
+            features.append(stage(features[-1]))
+        x = features[-1]
         for k, (up, mix) in enumerate(zip(self.ups, self.mixes)):
             reference = features[6 - k]
             parts = [_like(up(x), reference)]
@@ -128,11 +127,10 @@ class SequenceEncoder(nn.Module):
 
     def forward(self, x):
         """Five maps, from 1/2 to 1/32, rounded up."""
-        features = []
+        features = [x]
         for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
+            features.append(stage(features[-1]))
+        return features[1:]
 
 
 class PoseCNN(nn.Module):

@@ -207,4 +207,6 @@ def load_trunk(trunk, weights):
     except RuntimeError as error:
         raise ValueError(f"{source}: does not fit this trunk: {error}") from error
     if missing or unexpected:
-        raise ValueError(f"{source}: expected the keys of this trunk, missing {missing[:3]}, unexpected {unexpected[:3]}")
+        raise ValueError(
+            f"{source}: expected the keys of this trunk, missing {missing[:3]}, unexpected {unexpected[:3]}"
+        )

@@ -33,7 +33,9 @@ def test_pyramid_sizes_are_those_of_the_encoder(size):
 @pytest.mark.parametrize("skips", [(0, 0), (5, 0), (0, 3), (5, 3)])
 def test_upproj_con_halves_channels_and_enlarges_by_t(scale, join, skips):
     torch.manual_seed(0)
-    block = UpProjectionConnection(8, 4, scale=scale, encoder_channels=skips[0], image_channels=skips[1], join=join).eval()
+    block = UpProjectionConnection(
+        8, 4, scale=scale, encoder_channels=skips[0], image_channels=skips[1], join=join
+    ).eval()
     h, w = 6 * scale - (scale - 1), 4 * scale
     x, y, z = torch.rand(1, 8, 6, 4), torch.rand(1, 5, h, w), torch.rand(1, 3, h, w)
     out = block(x, y, z)

@@ -74,8 +74,9 @@ def test_a_resnet_is_torchvisions_with_its_checkpoint(tmp_path, depth, output_st
 def test_a_dilated_basic_block_keeps_what_the_strided_network_computes_at_its_cells(depth):
     # Where a stage loses its stride and all that follows is dilated by it, every second cell is a cell of the strided
     # network. Its first convolution still reads neighbours; the trunk, as torchvision, gives one rate to a whole block.
-    strided, dilated = ResNetTrunk(depth, width=1 / 8), ResNetTrunk(
-        depth, output_stride=16, multi_grid=(1,) * (2 if depth == 18 else 3), width=1 / 8
+    strided, dilated = (
+        ResNetTrunk(depth, width=1 / 8),
+        ResNetTrunk(depth, output_stride=16, multi_grid=(1,) * (2 if depth == 18 else 3), width=1 / 8),
     )
     randomised(strided)
     dilated.load_state_dict(strided.state_dict())
