@@ -1,12 +1,14 @@
 """What every data set of files shares: lazy samples of one shape, and the checks that catch a wrong scale."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch.utils.data import Dataset
 
 __all__ = ["FileDataset", "metric_sample"]
 
 
-class FileDataset(Dataset):
+class FileDataset(Dataset, ABC):
     """A list of records (paths, not pixels), each read when it is asked for by `read(record)`.
 
     A subclass fills `records` in `__init__`, sorted or in the order of its published list, and defines `read`.
@@ -22,9 +24,9 @@ class FileDataset(Dataset):
             raise IndexError(f"index: expected 0 to {len(self) - 1}, found {index}")
         return self.read(self.records[index])
 
+    @abstractmethod
     def read(self, record):
         """The sample of one record: a mapping."""
-        raise NotImplementedError
 
 
 def metric_sample(image, metres, valid, *, files, name, plausible=None, intrinsics=None, **more):

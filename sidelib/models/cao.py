@@ -1,53 +1,11 @@
-"""Depth as classification: what all networks over depth bins share, and the classifier of Cao et al."""
+"""Cao et al.'s classifier: a fully convolutional ResNet over bins uniform in log depth."""
 
-import torch
 from torch import nn
-from torch.nn import functional as F
 
-from sidelib.bins import DECODINGS, decode_classes, sid_edges, uniform_edges
-from sidelib.models.trunks import ResNetTrunk, check_image, load_trunk
+from sidelib.models.bin_classifier import BinClassifier
+from sidelib.models.trunks import ResNetTrunk, load_trunk
 
-__all__ = ["BinClassifier", "Cao"]
-
-_EDGES = {"sid": sid_edges, "uniform": uniform_edges}
-
-
-class BinClassifier(nn.Module):
-    """The parts that networks over K depth bins share: edges, the input's normalisation, and decoding at input size.
-
-    Args:
-        k, alpha, beta: number of bins and their range in metres.
-        edges: "sid" (equally spaced in log depth) or "uniform".
-        decode: one of `sidelib.bins.DECODINGS`.
-        normalise: subtract ImageNet's mean colour and divide by its standard deviation, as torchvision's weights want.
-
-    Buffers: `edges` `(K + 1,)`, saved with the weights, which mean nothing without them.
-    """
-
-    def __init__(self, *, k, alpha, beta, edges="sid", decode="argmax-geometric", normalise=True):
-        super().__init__()
-        if edges not in _EDGES:
-            raise ValueError(f"edges: expected one of {', '.join(_EDGES)}, found {edges!r}")
-        if decode not in DECODINGS:
-            raise ValueError(f"decode: expected one of {', '.join(DECODINGS)}, found {decode!r}")
-        self.k, self.decode, self.normalise = k, decode, normalise
-        # Edges are made on the CPU: a network may be built on the meta device, to be measured without its weights.
-        self.register_buffer("edges", _EDGES[edges](alpha, beta, k).to(torch.get_default_device()))
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
-
-    def prepared(self, image):
-        """The image, checked (`(B, 3, H, W)`, at least 32×32) and normalised."""
-        check_image(image)
-        if min(image.shape[-2:]) < 32:
-            raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
-        return (image - self.mean) / self.std if self.normalise else image
-
-    def outputs(self, scores, size):
-        """`logits` `(B, K, H, W)`, enlarged to `size` in float32 at least, and the `depth` they decode to."""
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        logits = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-        return {"depth": decode_classes(logits, self.edges, self.decode), "logits": logits}
+__all__ = ["Cao"]
 
 
 class Cao(BinClassifier):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.cao import BinClassifier
+from sidelib.models.bin_classifier import BinClassifier
 from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
 
 __all__ = ["ASPP", "FCN", "DeepLabV2", "VGGTrunk"]

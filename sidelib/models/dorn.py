@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sidelib.bins import bin_centres, label_to_depth, sid_edges
-from sidelib.models.cao import BinClassifier
+from sidelib.models.bin_classifier import BinClassifier
 from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
 
 __all__ = ["DORN", "FullImageEncoder", "SceneUnderstanding"]

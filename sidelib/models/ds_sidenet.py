@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.cao import BinClassifier
+from sidelib.models.bin_classifier import BinClassifier
 from sidelib.models.ds_decoder import REFINEMENTS, DecodingBranch, image_pyramid
 from sidelib.models.ds_encoder import DSEncoder
 

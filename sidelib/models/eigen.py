@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sidelib.models.image_network import ImageNetwork
 from sidelib.models.trunks import check_image, load_trunk, scaled
 
 __all__ = ["EigenCoarseFine", "EigenThreeScale", "VGG16Trunk"]
@@ -13,24 +14,21 @@ __all__ = ["EigenCoarseFine", "EigenThreeScale", "VGG16Trunk"]
 _VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 
 
-class _Eigen(nn.Module):
+class _Eigen(ImageNetwork):
     """What both networks share: a fixed working size, normalisation, and depth as the exponential of the output."""
 
     smallest = 32
 
     def __init__(self, image_size, normalise, detach_coarse):
-        super().__init__()
+        super().__init__(normalise)
         height, width = image_size
         if min(height, width) < self.smallest:
             raise ValueError(f"image_size: expected at least {self.smallest}×{self.smallest}, found {height}×{width}")
-        self.image_size, self.normalise, self.detach_coarse = (height, width), normalise, detach_coarse
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
+        self.image_size, self.detach_coarse = (height, width), detach_coarse
 
     def _prepare(self, image):
         check_image(image)
-        image = _resize(image, self.image_size)
-        return (image - self.mean) / self.std if self.normalise else image
+        return self.normalised(_resize(image, self.image_size))
 
     @staticmethod
     def _depth(log_depth, size):

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.trunks import ResNetTrunk, check_image, load_trunk, scaled
+from sidelib.models.image_network import ImageNetwork
+from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
 
 __all__ = ["EncDecResNet", "FeatureFusion", "ResidualUnit"]
 
@@ -58,7 +59,7 @@ class FeatureFusion(nn.Module):
         return F.interpolate(x, size=size, mode="bilinear", align_corners=self.align_corners)
 
 
-class EncDecResNet(nn.Module):
+class EncDecResNet(ImageNetwork):
     """A ResNet-50 encoder and a decoder of three feature-fusion blocks that gives one score a pixel, larger = closer.
 
     Source: thesis chapter 4, Figs 4.1–4.2; Xian et al. 2018. A 384×384 image gives encoder maps of 96² (256 channels), 48²
@@ -97,13 +98,11 @@ class EncDecResNet(nn.Module):
         width=1.0,
         weights=None,
     ):
-        super().__init__()
+        super().__init__(normalise)
         fusion = _FUSION.get(fusion_channels) if isinstance(fusion_channels, str) else tuple(fusion_channels)
         if fusion is None or len(fusion) != 3:
             raise ValueError(f"fusion_channels: expected 'paper', 'public' or three numbers, found {fusion_channels!r}")
-        self.normalise, self.align_corners = normalise, align_corners
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
+        self.align_corners = align_corners
         self.encoder = ResNetTrunk(50, width=width)
         load_trunk(self.encoder, weights)
         *skips, below = self.encoder.channels[1:]
@@ -123,10 +122,7 @@ class EncDecResNet(nn.Module):
 
     def forward(self, image):
         """`score`, `(B, 1, H, W)`, larger = closer."""
-        check_image(image)
-        if min(image.shape[-2:]) < 32:
-            raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
-        features = self.encoder((image - self.mean) / self.std if self.normalise else image)
+        features = self.encoder(self.prepared(image))
         # Each block ends at the size of the next finer map: 1/16 (before the first block), 1/8, 1/4, 1/2.
         x = self._enlarge(features[4], features[3].shape[-2:])
         for k, block in enumerate(self.decoder):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.trunks import ResNetTrunk, check_image, load_trunk, scaled
+from sidelib.models.image_network import ImageNetwork
+from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
 from sidelib.models.upprojection import UnpoolConvolution, UpProjection, unpool
 
 __all__ = ["FCRN"]
@@ -35,7 +36,7 @@ def _unpooling(inputs, outputs):
     return nn.Sequential(_Unpool(), nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
 
 
-class FCRN(nn.Module):
+class FCRN(ImageNetwork):
     """Fully convolutional residual network, the network that the thesis analyses in its chapter 3.
 
     Source: thesis §2.1.2.1 and §3.2.1; Laina et al. 2016, Fig. 1 and Table 1. A 228×304 image becomes 57×76, 29×38, 15×19
@@ -85,7 +86,7 @@ class FCRN(nn.Module):
         width=1.0,
         weights=None,
     ):
-        super().__init__()
+        super().__init__(normalise)
         if decoder not in _DECODERS:
             raise ValueError(f"decoder: expected one of {', '.join(_DECODERS)}, found {decoder!r}")
         if deconvolution_kernel not in (2, 3):
@@ -98,9 +99,7 @@ class FCRN(nn.Module):
             "deconvolution": partial(_deconvolution, kernel=deconvolution_kernel),
             "unpooling": _unpooling,
         }[decoder]
-        self.final_relu, self.min_depth, self.normalise = final_relu, min_depth, normalise
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
+        self.final_relu, self.min_depth = final_relu, min_depth
         self.encoder = ResNetTrunk(50, stride_in_1x1=stride_in_1x1, width=width)
         load_trunk(self.encoder, weights)
         channels = [scaled(n, width) for n in (1024, 512, 256, 128, 64)]
@@ -115,11 +114,8 @@ class FCRN(nn.Module):
 
     def forward(self, image):
         """`depth`, `(B, 1, H, W)` in metres."""
-        check_image(image)
-        if min(image.shape[-2:]) < 32:
-            raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
-        x = (image - self.mean) / self.std if self.normalise else image
-        x = self.head(self.dropout(self.decoder(self.reduce(self.encoder(x)[-1]))))
+        x = self.encoder(self.prepared(image))[-1]
+        x = self.head(self.dropout(self.decoder(self.reduce(x))))
         x = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.final_relu or not self.training:
             x = x.clamp(min=self.min_depth)

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.trunks import ResNetTrunk, check_image, load_trunk, scaled
+from sidelib.models.image_network import ImageNetwork
+from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
 
 __all__ = ["HQMDBaseline", "HQMDBaselinePlus", "PooledASPP"]
 
@@ -38,14 +39,12 @@ class PooledASPP(nn.Module):
         return self.project(torch.cat([*(branch(features) for branch in self.branches), pooled], dim=1))
 
 
-class _HQMD(nn.Module):
+class _HQMD(ImageNetwork):
     def __init__(self, *, rates, multi_grid, max_depth, align_corners, normalise, width, weights):
-        super().__init__()
+        super().__init__(normalise)
         if not max_depth > 0:
             raise ValueError(f"max_depth: expected above 0 m, found {max_depth}")
-        self.max_depth, self.align_corners, self.normalise = max_depth, align_corners, normalise
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
+        self.max_depth, self.align_corners = max_depth, align_corners
         self.encoder = ResNetTrunk(50, output_stride=16, multi_grid=multi_grid, width=width)
         load_trunk(self.encoder, weights)
         self.wide, low = scaled(256, width), scaled(48, width)
@@ -55,10 +54,7 @@ class _HQMD(nn.Module):
 
     def decoded(self, image):
         """`image` `(B, 3, H, W)` to the decoder's features at a quarter of the size, `(B, 256, H/4, W/4)`."""
-        check_image(image)
-        if min(image.shape[-2:]) < 32:
-            raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
-        features = self.encoder((image - self.mean) / self.std if self.normalise else image)
+        features = self.encoder(self.prepared(image))
         low = self.low_level(features[1])
         return self.decoder(torch.cat([self.enlarged(self.aspp(features[4]), low.shape[-2:]), low], dim=1))
 

@@ -66,7 +66,7 @@ class _Averaging(TorchFunctionMode):
             pooled = _pool(*args, **kwargs)
             return (pooled, torch.zeros_like(pooled, dtype=torch.int64)) if "indices" in name else pooled
         if name in ("adaptive_max_pool2d", "max_unpool2d"):
-            raise NotImplementedError(f"receptive_field: {name} has no averaging form here")
+            raise ValueError(f"receptive_field: {name} has no averaging form here")
         if name in ("softmax", "log_softmax"):
             dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
             return args[0] + args[0].mean(dim, keepdim=True)
@@ -115,7 +115,7 @@ def _linear(x, weight, bias=None):
 
 def _pool(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     if dilation not in (1, (1, 1), [1, 1]):
-        raise NotImplementedError(f"receptive_field: max-pooling with dilation {dilation} has no averaging form here")
+        raise ValueError(f"receptive_field: max-pooling with dilation {dilation} has no averaging form here")
     return F.avg_pool2d(x, kernel_size, stride or kernel_size, padding, ceil_mode)
 
 

@@ -1,10 +1,9 @@
 """What the report's six networks share: the way in for an image and the way out to metres."""
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.trunks import check_image
+from sidelib.models.image_network import ImageNetwork
 
 __all__ = ["ReportNetwork", "enlarge"]
 
@@ -14,7 +13,7 @@ def enlarge(x, size):
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-class ReportNetwork(nn.Module):
+class ReportNetwork(ImageNetwork):
     """What the report's six networks share: the input's normalisation and the step from their output to metres.
 
     The networks learn depth scaled to [0, 1] (report, §3), and their own output is returned as `regression`: unbounded,
@@ -30,21 +29,12 @@ class ReportNetwork(nn.Module):
     """
 
     def __init__(self, *, max_depth=10.0, min_depth=1e-3, normalise=True):
-        super().__init__()
+        super().__init__(normalise)
         if not 0 < min_depth < max_depth:
             raise ValueError(
                 f"min_depth, max_depth: expected 0 < min_depth < max_depth, found {min_depth}, {max_depth}"
             )
-        self.max_depth, self.min_depth, self.normalise = max_depth, min_depth, normalise
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
-
-    def prepared(self, image):
-        """The image, checked (`(B, 3, H, W)`, at least 32×32) and normalised."""
-        check_image(image)
-        if min(image.shape[-2:]) < 32:
-            raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
-        return (image - self.mean) / self.std if self.normalise else image
+        self.max_depth, self.min_depth = max_depth, min_depth
 
     def outputs(self, x, size):
         """`regression`, enlarged to `size` in float32 at least, and the `depth` in metres that it stands for."""

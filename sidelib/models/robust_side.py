@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sidelib.models.ds_sidenet import DSSIDENetHigh, DSSIDENetLow
+from sidelib.models.image_network import ImageNetwork
 from sidelib.models.trunks import ResNetTrunk, check_image
 
 __all__ = [
@@ -12,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SceneClassifier(nn.Module):
+class SceneClassifier(ImageNetwork):
     """A WideResNet-18 over scene categories: `(B, 3, H, W)` in [0, 1] to logits `(B, classes)`, at any size.
 
     Source: ds_sidenet, §3 and §5.1, "the official model of WideResNet-18 trained on the Places-365 dataset", at 224×224.
@@ -37,13 +38,11 @@ class SceneClassifier(nn.Module):
         if kind == "map":
             self.trunk.maxpool = nn.Identity()
         self.fc = nn.Linear(self.trunk.channels[-1], classes)
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1), persistent=False)
 
     def forward(self, image):
         """`(B, classes)` logits."""
         check_image(image)
-        return self.fc(self.trunk((image - self.mean) / self.std)[-1].mean(dim=(2, 3)))
+        return self.fc(self.trunk(self.normalised(image))[-1].mean(dim=(2, 3)))
 
 
 def _top(probabilities, ranges, top):

@@ -5,7 +5,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from sidelib.geometry import rigid_motion, rotation_from_angles
-from sidelib.models.trunks import check_image, scaled
+from sidelib.models.image_network import check_size
+from sidelib.models.trunks import scaled
 
 __all__ = ["DepthCNN", "ExplainabilityCNN", "PoseCNN", "SequenceEncoder"]
 
@@ -45,9 +46,7 @@ def _sequence(target, sources, expected, normalise):
 
 def _prepared(image, normalise):
     """An image, checked and, as in the original, scaled to [-1, 1]."""
-    check_image(image)
-    if min(image.shape[-2:]) < 32:
-        raise ValueError(f"image: expected at least 32×32 pixels, found {image.shape[-2]}×{image.shape[-1]}")
+    check_size(image)
     return image * 2 - 1 if normalise else image
 
 
