@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from contract import assert_compiles_and_takes_autocast_and_channels_last
 from torchvision.models import vgg16
 
 from sidelib.models.eigen import EigenCoarseFine, EigenThreeScale
@@ -169,15 +170,7 @@ def test_unknown_reduction_is_named():
 @pytest.mark.parametrize("network", BOTH)
 def test_it_compiles_and_takes_autocast_and_channels_last(network):
     model = small(network).eval()
-    x, expected = image(), model(image())["depth"]
-    torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(x)["depth"], expected)
-    with torch.autocast("cpu", torch.bfloat16):
-        depth = model(x)["depth"]
-    assert depth.dtype == torch.float32
-    torch.testing.assert_close(depth, expected, rtol=0.05, atol=0.02)
-    model.to(memory_format=torch.channels_last)
-    depth = model(x.to(memory_format=torch.channels_last))["depth"]
-    torch.testing.assert_close(depth, expected, rtol=1e-4, atol=1e-4)
+    assert_compiles_and_takes_autocast_and_channels_last(model, image(), rtol=0.05, atol=0.02)
 
 
 @pytest.mark.parametrize("network", BOTH)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from contract import WRONG_IMAGES
 from torchvision.models import resnet50
 
 from sidelib.models.encdec_resnet import EncDecResNet, ResidualUnit
@@ -88,13 +89,7 @@ def test_odd_sizes_come_back_at_input_size(size):
     assert small().eval()(image(*size, batch=1))["score"].shape == (1, 1, *size)
 
 
-@pytest.mark.parametrize(
-    ("given", "error"),
-    [
-        (torch.rand(3, 64, 64), ValueError), (torch.rand(1, 1, 64, 64), ValueError), (torch.rand(0, 3, 64, 64), ValueError),
-        (torch.rand(1, 3, 31, 64), ValueError), (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "error"), WRONG_IMAGES)
 def test_wrong_input_is_named(given, error):
     with pytest.raises(error, match="image: expected"):
         small()(given)

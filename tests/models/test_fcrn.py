@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from contract import WRONG_IMAGES, assert_compiles_and_takes_autocast_and_channels_last
 from torchvision.models import resnet50
 
 from sidelib.models.fcrn import FCRN
@@ -111,13 +112,7 @@ def test_odd_sizes_come_back_at_input_size(size):
     assert small().eval()(image(*size, batch=1))["depth"].shape == (1, 1, *size)
 
 
-@pytest.mark.parametrize(
-    ("given", "error"),
-    [
-        (torch.rand(3, 64, 64), ValueError), (torch.rand(1, 1, 64, 64), ValueError), (torch.rand(0, 3, 64, 64), ValueError),
-        (torch.rand(1, 3, 31, 64), ValueError), (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "error"), WRONG_IMAGES)
 def test_wrong_input_is_named(given, error):
     with pytest.raises(error, match="image: expected"):
         small()(given)
@@ -139,15 +134,7 @@ def test_normalisation_happens_inside():
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_it_compiles_and_takes_autocast_and_channels_last(decoder):
     model = small(decoder=decoder).eval()
-    x, expected = image(), model(image())["depth"]
-    torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(x)["depth"], expected)
-    with torch.autocast("cpu", torch.bfloat16):
-        depth = model(x)["depth"]
-    assert depth.dtype == torch.float32
-    torch.testing.assert_close(depth, expected, rtol=0.05, atol=0.05)
-    model.to(memory_format=torch.channels_last)
-    depth = model(x.to(memory_format=torch.channels_last))["depth"]
-    torch.testing.assert_close(depth, expected, rtol=1e-4, atol=1e-4)
+    assert_compiles_and_takes_autocast_and_channels_last(model, image(), rtol=0.05, atol=0.05)
 
 
 def test_width_keeps_the_structure():
