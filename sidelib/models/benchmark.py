@@ -31,7 +31,7 @@ _FACTS = (
     "parameters", "multiply_adds", "weight_bytes", "activation_bytes",
     "field_height", "field_width", "field_reaches_border", "field_effective",
 )  # fmt: skip
-_ORIGIN = ("processor", "commit", "lock", "python", "torch", "device", "seed")
+_ORIGIN = ("processor", "threads", "commit", "lock", "python", "torch", "device", "seed")
 COLUMNS = (*_WHAT, *_TIMES, *_FACTS, *_ORIGIN)
 
 
@@ -153,6 +153,7 @@ def _arguments(arguments):
     parser.add_argument("--compiled", action="store_true", help="also through torch.compile (needs a C++ compiler)")
     parser.add_argument("--rounds", type=int, default=10, help="timed passes")
     parser.add_argument("--budget", type=float, default=15, help="seconds after which a measurement stops early")
+    parser.add_argument("--threads", type=int, help="on the CPU; what torch takes by itself by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", action="store_true", help="measure also what is recorded, and replace it")
     return parser.parse_args(arguments)
@@ -177,6 +178,8 @@ def main(arguments=None):
     from sidelib.models import build, names
 
     given = _arguments(arguments)
+    if given.threads is not None:
+        torch.set_num_threads(given.threads)
     device = given.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -194,7 +197,7 @@ def main(arguments=None):
             models = {name: (_reference() if name == REFERENCE else build(name)).eval().to(device) for name in step}
             for name in step:
                 known[name] = known.get(name) or facts(models[name], tuple(given.size), seed=given.seed)
-            origin = {"processor": _processor(device)} | {
+            origin = {"processor": _processor(device), "threads": torch.get_num_threads()} | {
                 name: value
                 for name, value in provenance.collect(profile="", data="", device=device, seed=given.seed).items()
                 if name in _ORIGIN

@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+import torch
 from torch import nn
 
 import sidelib.models
@@ -57,6 +58,7 @@ def test_it_records_every_network_alone_and_the_rivals_in_turns(zoo, tmp_path, c
     assert int(row["parameters"]) == 112 + 5 and int(row["multiply_adds"]) == 16 * 24 * (108 + 4)
     assert (row["field_height"], row["field_width"], row["field_effective"]) == ("3", "3", "3")
     assert float(row["images_per_second"]) == pytest.approx(1 / float(row["seconds"]), rel=1e-4)
+    assert int(row["threads"]) == torch.get_num_threads()
     assert row["torch"] and row["commit"] and row["device"].startswith("cpu") and row["processor"]
     assert [found.name for found in path.parent.iterdir()] == ["cpu.csv"]  # no temporary file is left
 
