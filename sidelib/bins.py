@@ -85,6 +85,12 @@ def _check_edges(edges):
         raise ValueError(f"edges: expected K + 1 values in one dimension, found shape {tuple(edges.shape)}")
 
 
+def _check_positive(edges):
+    # Only where it costs no waiting: a GPU would have to be asked at each call. Networks check their bins when built.
+    if edges.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(edges[0] > 0):
+        raise ValueError(f"edges: expected more than 0 m for centres in log space, found {edges[0].item():g}")
+
+
 def depth_to_label(depth, edges, outside=-100):
     """The bin of each depth.
 
@@ -119,6 +125,9 @@ def depth_to_label(depth, edges, outside=-100):
 def bin_centres(edges, centre="geometric"):
     """The K bins' centres: "arithmetic", (a + b)/2 (thesis, Eq. 2.22), or "geometric", √(ab), the centre in log depth.
 
+    Geometric centres need edges above 0: a ValueError on the CPU. On a GPU this is not looked at, since each call would
+    wait for it; centres are then 0 or NaN.
+
     >>> bin_centres(torch.tensor([1.0, 4.0, 16.0])), bin_centres(torch.tensor([1.0, 4.0, 16.0]), "arithmetic")
     (tensor([2., 8.]), tensor([ 2.5000, 10.0000]))
     """
@@ -126,6 +135,7 @@ def bin_centres(edges, centre="geometric"):
     if centre == "arithmetic":
         return (edges[:-1] + edges[1:]) / 2
     if centre == "geometric":
+        _check_positive(edges)
         return (edges[:-1] * edges[1:]).sqrt()
     raise ValueError(f'centre: expected "geometric" or "arithmetic", found {centre!r}')
 
@@ -193,12 +203,21 @@ def decode_classes(logits, edges, decode):
     Returns:
         `(B, 1, H, W)` metres.
 
+    Raises:
+        TypeError, ValueError: naming the argument; logits for another number of bins than `edges` has, by any decoding.
+
     >>> logits = torch.tensor([0.0, 3.0]).reshape(1, 2, 1, 1)
     >>> [round(decode_classes(logits, torch.tensor([1.0, 4.0, 16.0]), how).item(), 3) for how in DECODINGS]
     [10.0, 8.0, 9.644, 7.491]
     """
     if decode not in DECODINGS:
         raise ValueError(f"decode: expected one of {', '.join(DECODINGS)}, found {decode!r}")
+    _check_edges(edges)
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        found = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise TypeError(f"logits: expected a floating-point tensor, found {found}")
+    if logits.ndim != 4 or logits.shape[1] != edges.numel() - 1:
+        raise ValueError(f"logits: expected shape (B, {edges.numel() - 1}, H, W), found {tuple(logits.shape)}")
     how, _, kind = decode.partition("-")
     if how == "argmax":
         return label_to_depth(logits.argmax(dim=1, keepdim=True), edges, kind)

@@ -1,11 +1,11 @@
-"""Deciding between two variants from a few seeds, without calling a winner that is not there."""
+"""Means and spreads over seeds, and deciding between two variants without calling a winner that is not there."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-__all__ = ["PairedComparison", "paired_comparison"]
+__all__ = ["PairedComparison", "compare_variants", "mean_and_spread", "paired_comparison"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,74 @@ def paired_comparison(better, worse, confidence=0.95):
         return PairedComparison(mean, -np.inf, np.inf, runs, confidence)
     half = stats.t.ppf((1 + confidence) / 2, runs - 1) * difference.std(ddof=1) / np.sqrt(runs)
     return PairedComparison(mean, mean - half, mean + half, runs, confidence)
+
+
+def mean_and_spread(runs, metrics, by=("variant",)):
+    """Mean and standard deviation over runs, and how many there are.
+
+    Args:
+        runs: DataFrame with a row a run, such as `sidelib.papers.results` gives.
+        metrics: columns to summarise.
+        by: columns that name a group; groups keep the sequence in which they first appear.
+
+    Returns:
+        DataFrame with a row a group and for each metric the columns (metric, "mean") and (metric, "std"); the spread of
+        one run is NaN. ("runs", "") counts runs, ("diverged", "") those of them without a number.
+
+    >>> import pandas as pd
+    >>> runs = pd.DataFrame({"variant": ["a", "a", "b"], "rmse": [1.0, 3.0, 5.0]})
+    >>> mean_and_spread(runs, ["rmse"]).loc["a"].tolist()
+    [2.0, 1.4142135623730951, 2.0, 0.0]
+    """
+    import pandas as pd
+
+    missing = [name for name in (*by, *metrics) if name not in runs.columns]
+    if missing:
+        raise ValueError(f"runs: expected the column {missing[0]!r}, found {list(runs.columns)}")
+    groups = runs.groupby(list(by), sort=False)
+    found = groups[list(metrics)].agg(["mean", "std"])
+    found["runs", ""] = groups.size()
+    found["diverged", ""] = groups[metrics[0]].agg(lambda values: int(values.isna().sum()))
+    return pd.DataFrame(found)
+
+
+def compare_variants(runs, better, worse, metric, *, larger_is_better=False, confidence=0.95):
+    """The paired comparison of two variants over the seeds that both have, on "`better` is better than `worse`".
+
+    Args:
+        runs: DataFrame with the columns `variant`, `seed` and the metric, one row for each variant and seed: pick the
+            test set and protocol first.
+        better, worse: names of variants.
+        metric: a column. A run that diverged has none, and takes its seed out of the comparison.
+        larger_is_better: δ accuracies and MAP; less is better for errors.
+        confidence: of the interval; raise it where many comparisons are made.
+
+    Returns:
+        `PairedComparison` of the gain: positive where `better` is better. One common seed gives "cannot tell".
+
+    Raises:
+        ValueError: an unknown variant or metric, several rows for a seed, or no seed in common.
+
+    >>> import pandas as pd
+    >>> rows = [("a", 0, 0.20), ("a", 1, 0.21), ("a", 2, 0.19), ("b", 0, 0.30), ("b", 1, 0.32), ("b", 2, 0.30)]
+    >>> runs = pd.DataFrame(rows, columns=["variant", "seed", "abs_rel"])
+    >>> compare_variants(runs, "a", "b", "abs_rel").verdict
+    'holds here'
+    """
+    for name in ("variant", "seed", metric):
+        if name not in runs.columns:
+            raise ValueError(f"runs: expected the column {name!r}, found {list(runs.columns)}")
+    values = []
+    for variant in (better, worse):
+        own = runs[runs["variant"] == variant]
+        if own.empty:
+            raise ValueError(f"runs: no variant {variant!r}, there are {', '.join(map(str, runs['variant'].unique()))}")
+        if own["seed"].duplicated().any():
+            raise ValueError(f"runs: several rows of {variant!r} for one seed: pick one test set and protocol first")
+        values.append(own.set_index("seed")[metric].dropna())
+    seeds = values[0].index.intersection(values[1].index)
+    if seeds.empty:
+        raise ValueError(f"runs: {better!r} and {worse!r} have no seed in common")
+    first, second = (value.loc[seeds].to_numpy() for value in values)
+    gain = (first, second) if larger_is_better else (second, first)
+    return paired_comparison(*gain, confidence=confidence)

@@ -132,7 +132,7 @@ def test_shapes_stay_and_no_pixel_is_no_error():
     labels = depth_to_label(torch.rand(2, 1, 3, 4).mT, edges)
     assert labels.shape == (2, 1, 4, 3) and labels.dtype == torch.int64
     assert depth_to_label(torch.empty(0, 1, 2, 2), edges).shape == (0, 1, 2, 2)
-    assert label_to_depth(labels, edges).shape == labels.shape
+    assert label_to_depth(labels, edges, "arithmetic").shape == labels.shape
 
 
 def test_centres_by_hand():
@@ -177,6 +177,30 @@ def test_bins_run_inside_a_compiled_function():
         assert torch.equal(compiled(logits, edges, decode), decode_classes(logits, edges, decode))
 
 
+@pytest.mark.parametrize("decode", DECODINGS)
+def test_every_decoding_wants_one_logit_for_each_bin(decode):
+    """An arg-max over too few logits gives depth too, and over too many NaN in places."""
+    edges = sid_edges(1, 80, 7)
+    for shape in ((2, 6, 3, 4), (2, 8, 3, 4), (2, 1, 3, 4), (7, 3, 4), (2, 7, 3), (2, 7, 2, 3, 4)):
+        with pytest.raises(ValueError, match=r"logits: expected shape \(B, 7, H, W\), found"):
+            decode_classes(torch.zeros(shape), edges, decode)
+    with pytest.raises(TypeError, match="logits: .*int64"):
+        decode_classes(torch.zeros(2, 7, 3, 4, dtype=int), edges, decode)
+    with pytest.raises(TypeError, match="edges: .*list"):
+        decode_classes(torch.zeros(2, 7, 3, 4), [1.0, 2.0], decode)
+
+
+def test_a_range_from_zero_has_arithmetic_centres_only():
+    edges = uniform_edges(0, 10, 5)
+    assert bin_centres(edges, "arithmetic").tolist() == [1, 3, 5, 7, 9]
+    logits = torch.zeros(1, 5, 1, 1)
+    assert decode_classes(logits, edges, "expectation").item() == pytest.approx(5)
+    assert decode_classes(logits, edges, "argmax-arithmetic").item() == 1
+    for decode in ("expectation-log", "argmax-geometric"):
+        with pytest.raises(ValueError, match="edges: expected more than 0 m"):
+            decode_classes(logits, edges, decode)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -195,6 +219,9 @@ def test_bins_run_inside_a_compiled_function():
         (lambda: expected_depth(torch.ones(1, 3, 1, 1), sid_edges(1, 2, 2)), ValueError, "probabilities: .*2"),
         (lambda: expected_depth(torch.ones(1, 2, 1, 1), sid_edges(1, 2, 2), "exp"), ValueError, "space: .*exp"),
         (lambda: decode_classes(torch.ones(1, 2, 1, 1), sid_edges(1, 2, 2), "mode"), ValueError, "decode: .*mode"),
+        (lambda: bin_centres(uniform_edges(0, 2, 2)), ValueError, "edges: expected more than 0 m .*found 0$"),
+        (lambda: label_to_depth(torch.zeros(1, dtype=int), uniform_edges(-1, 2, 2)), ValueError, "edges: .*found -1$"),
+        (lambda: expected_depth(torch.ones(1, 2, 1, 1), uniform_edges(0, 2, 2), "log"), ValueError, "edges: .*0 m"),
     ],
 )
 def test_errors_name_the_argument(call, error, message):

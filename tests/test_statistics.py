@@ -1,12 +1,13 @@
 """The paired comparison is Student's, and never calls a winner on one run."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sidelib.statistics import paired_comparison
+from sidelib.statistics import compare_variants, mean_and_spread, paired_comparison
 
 VALUES = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=2, max_size=8)
 
@@ -52,3 +53,42 @@ def test_higher_confidence_asks_for_more():
 def test_bad_input_says_what_is_wrong(better, worse, confidence, message):
     with pytest.raises(ValueError, match=message):
         paired_comparison(better, worse, confidence)
+
+
+RUNS = pd.DataFrame(
+    [("a", 0, 0.20), ("a", 1, 0.21), ("a", 2, 0.19), ("b", 0, 0.30), ("b", 1, 0.33), ("b", 3, 0.30), ("c", 0, None)],
+    columns=["variant", "seed", "abs_rel"],
+)
+
+
+def test_mean_and_spread_by_hand_in_the_sequence_of_the_rows():
+    found = mean_and_spread(RUNS, ["abs_rel"])
+    assert list(found.index) == ["a", "b", "c"]
+    assert found.loc["a"].tolist() == pytest.approx([0.20, 0.01, 3, 0])
+    assert found.loc["b", ("abs_rel", "std")] == pytest.approx(0.03 / 3**0.5)
+    assert found.loc["c", ("runs", "")] == 1 and found.loc["c", ("diverged", "")] == 1
+    with pytest.raises(ValueError, match="runs: expected the column 'rmse'"):
+        mean_and_spread(RUNS, ["rmse"])
+
+
+def test_variants_are_compared_on_the_seeds_that_both_have():
+    found = compare_variants(RUNS, "a", "b", "abs_rel")
+    assert found.runs == 2 and found.mean == pytest.approx((0.10 + 0.12) / 2)
+    assert compare_variants(RUNS, "b", "a", "abs_rel").mean == pytest.approx(-0.11)
+    assert compare_variants(RUNS, "b", "a", "abs_rel", larger_is_better=True).mean == pytest.approx(0.11)
+
+
+def test_one_seed_names_no_winner_and_a_diverged_run_takes_its_seed_out():
+    one = RUNS[RUNS["seed"] == 0]
+    assert compare_variants(one, "a", "b", "abs_rel").verdict == "cannot tell"
+    with pytest.raises(ValueError, match="'a' and 'c' have no seed in common"):
+        compare_variants(RUNS, "a", "c", "abs_rel")
+
+
+def test_what_cannot_be_compared_is_named():
+    with pytest.raises(ValueError, match="no variant 'd', there are a, b, c"):
+        compare_variants(RUNS, "a", "d", "abs_rel")
+    with pytest.raises(ValueError, match="several rows of 'a' for one seed"):
+        compare_variants(pd.concat([RUNS, RUNS]), "a", "b", "abs_rel")
+    with pytest.raises(ValueError, match="expected the column 'rmse'"):
+        compare_variants(RUNS, "a", "b", "rmse")

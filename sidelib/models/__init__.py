@@ -56,7 +56,7 @@ def build(name, **options):
     Args:
         name: one of `names()`.
         options: as the network's own class lists them; `width` shrinks the channels of each, `weights` loads ImageNet
-            weights into the trunk of those that have one.
+            weights into the trunk of those that have one (into the scene classifier of `robust-side`, Places-365's).
 
     Raises:
         ValueError: an unknown name.

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from sidelib.bins import DECODINGS, decode_classes, sid_edges, uniform_edges
+from sidelib.bins import DECODINGS, bin_centres, decode_classes, sid_edges, uniform_edges
 from sidelib.models.image_network import ImageNetwork
 
 __all__ = ["BinClassifier"]
@@ -31,7 +31,10 @@ class BinClassifier(ImageNetwork):
             raise ValueError(f"decode: expected one of {', '.join(DECODINGS)}, found {decode!r}")
         self.k, self.decode = k, decode
         # Edges are made on the CPU: a network may be built on the meta device, to be measured without its weights.
-        self.register_buffer("edges", _EDGES[edges](alpha, beta, k).to(torch.get_default_device()))
+        made = _EDGES[edges](alpha, beta, k)
+        if decode in ("argmax-geometric", "expectation-log"):
+            bin_centres(made, "geometric")  # refuses edges that have none, which on a GPU nobody would notice
+        self.register_buffer("edges", made.to(torch.get_default_device()))
 
     def outputs(self, scores, size):
         """`logits` `(B, K, H, W)`, enlarged to `size` in float32 at least, and the `depth` they decode to."""

@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from sidelib.models.precision import without_autocast
+
 __all__ = ["compatibility_matrix", "mean_field", "pairwise_kernel"]
 
 
@@ -93,7 +95,7 @@ def mean_field(
         TypeError, ValueError: naming the argument.
 
     Returns:
-        `(B, K, H, W)` marginals, summing to 1 over K, float32 at least.
+        `(B, K, H, W)` marginals, summing to 1 over K, float32 at least, also under autocast.
 
     >>> unary = torch.tensor([2.0, 0.0, 0.0, 2.0]).reshape(1, 2, 1, 2)  # a pixel likes label 1, its neighbour label 0
     >>> mean_field(unary, torch.zeros(1, 3, 1, 2), iterations=0)[0, :, 0].round(decimals=3)
@@ -120,7 +122,8 @@ def mean_field(
     for energies, colours in zip(unary.flatten(2).mT, image.flatten(2).mT):  # one image at a time: (N, K), (N, 3)
         appearance = torch.cat((position / appearance_xy, colours / appearance_colour), dim=1)
         features = [appearance, position / smoothness_xy]
-        found.append(_solve(energies, features, weights, compatibility, iterations, normalise, entries))
+        with without_autocast(unary):  # its products would come back in bfloat16, which has two to three digits
+            found.append(_solve(energies, features, weights, compatibility, iterations, normalise, entries))
     marginals = torch.stack(found).mT.unflatten(2, unary.shape[-2:])
     if size is not None:
         marginals = F.interpolate(marginals, size=full, mode="bilinear", align_corners=False)

@@ -6,8 +6,9 @@ from torch.nn import functional as F
 
 from sidelib.models.bin_classifier import BinClassifier
 from sidelib.models.trunks import ResNetTrunk, load_trunk, scaled
+from sidelib.models.vgg import VGG16Trunk
 
-__all__ = ["ASPP", "FCN", "DeepLabV2", "VGGTrunk"]
+__all__ = ["ASPP", "FCN", "DeepLabV2"]
 
 
 class ASPP(nn.Module):
@@ -70,35 +71,6 @@ class DeepLabV2(BinClassifier):
         return self.outputs(self.head(self.encoder(self.prepared(image))[-1]), image.shape[-2:])
 
 
-class VGGTrunk(nn.Module):
-    """VGG-16's convolutions, with torchvision's keys (`features.0.weight`, …) and max-pools that round up, as in Caffe.
-
-    Args:
-        padding: of the first convolution. width: factor on all channels.
-
-    Attributes:
-        channels: of the three feature maps. strides: of the three, relative to the image.
-    """
-
-    def __init__(self, *, padding=1, width=1.0):
-        from torchvision.models.vgg import cfgs, make_layers
-
-        super().__init__()
-        self.features = make_layers([part if part == "M" else scaled(part, width) for part in cfgs["D"]])
-        self.features[0].padding = (padding, padding)
-        for part in self.features:
-            if isinstance(part, nn.MaxPool2d):
-                part.ceil_mode = True
-        self.channels = [scaled(256, width), scaled(512, width), scaled(512, width)]
-        self.strides = [8, 16, 32]
-
-    def forward(self, image):
-        """The outputs of max-pools 3, 4 and 5."""
-        pool3 = self.features[:17](image)
-        pool4 = self.features[17:24](pool3)
-        return [pool3, pool4, self.features[24:](pool4)]
-
-
 class FCN(BinClassifier):
     """FCN-32s, FCN-16s or FCN-8s on VGG-16, its classes K depth bins.
 
@@ -106,11 +78,11 @@ class FCN(BinClassifier):
 
     Input: `(B, 3, H, W)` in [0, 1], at least 32×32. Output: `depth` `(B, 1, H, W)` in metres; `logits` `(B, K, H, W)`.
 
-    Parts: `encoder` (`VGGTrunk`); `head`: fc6 (7×7, 4096) and fc7 (1×1, 4096), each with ReLU and dropout, and score
-    (1×1, K); for the skips `score_pool4` and `score_pool3` (1×1, K) and transposed convolutions `up2` and `up_pool4`
-    (4×4, stride 2, no bias, learned from bilinear weights on); the last enlargement is fixed and bilinear. With K
-    classes: 134 260 544 + 4097 K parameters for stride 32 (VGG-16 without its last layer, as published), 513 K + 16 K²
-    more for 16, and 257 K + 16 K² more for 8.
+    Parts: `encoder` (`VGG16Trunk`, its max-pools rounding up as in Caffe); `head`: fc6 (7×7, 4096) and fc7 (1×1, 4096),
+    each with ReLU and dropout, and score (1×1, K); for the skips `score_pool4` and `score_pool3` (1×1, K) and transposed
+    convolutions `up2` and `up_pool4` (4×4, stride 2, no bias, learned from bilinear weights on); the last enlargement is
+    fixed and bilinear. With K classes: 134 260 544 + 4097 K parameters for stride 32 (VGG-16 without its last layer, as
+    published), 513 K + 16 K² more for 16, and 257 K + 16 K² more for 8.
 
     Args:
         stride: 32, 16 or 8, of the finest map that is scored.
@@ -120,8 +92,8 @@ class FCN(BinClassifier):
             `weights` (`load_trunk`, a VGG-16 of torchvision).
 
     Differs from the original: score layers start from N(0, 0.01) instead of 0, so that gradients reach the trunk in
-    the first step; fc6 and fc7 start from random weights, where the original copies VGG's classifier; ImageNet's mean
-    and standard deviation are torchvision's.
+    the first step; fc6 and fc7 start from random weights, where the original copies VGG's classifier; dropout drops
+    whole channels, where Caffe's layer drops single values; ImageNet's mean and standard deviation are torchvision's.
     """
 
     def __init__(
@@ -134,9 +106,9 @@ class FCN(BinClassifier):
         if padding not in (1, 100):
             raise ValueError(f"padding: expected 1 or 100, found {padding!r}")
         self.stride, self.padding = stride, padding
-        self.encoder = VGGTrunk(padding=padding, width=width)
+        self.encoder = VGG16Trunk(padding=(padding, 1), ceil_mode=True, width=width)
         load_trunk(self.encoder, weights)
-        pool3, pool4, pool5 = self.encoder.channels
+        *_, pool3, pool4, pool5 = self.encoder.channels
         wide = scaled(4096, width)
         self.head = nn.Sequential()
         self.head.add_module("fc6", nn.Conv2d(pool5, wide, 7, padding=3 if padding == 1 else 0))
@@ -153,7 +125,7 @@ class FCN(BinClassifier):
 
     def forward(self, image):
         """`image` `(B, 3, H, W)` to `depth` and `logits`."""
-        pool3, pool4, pool5 = self.encoder(self.prepared(image))
+        *_, pool3, pool4, pool5 = self.encoder(self.prepared(image))
         scores = self.head(pool5)
         # fc6 without padding takes 3 cells of pool5 from each side: 6 of pool4, 12 of pool3, 96 pixels of the padded
         # image, of which 99 lie outside. So the result begins 3 pixels before the image.

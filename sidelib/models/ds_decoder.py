@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.models.ds_encoder import convbn
+from sidelib.models.ds_encoder import check_choice, convbn
 from sidelib.models.hourglass import StackedHourglass
 from sidelib.models.sam import StackedAtrousMultiscale
 from sidelib.models.trunks import scaled
@@ -54,8 +54,7 @@ class UpProjectionConnection(nn.Module):
 
     def __init__(self, inputs, outputs, *, scale=2, encoder_channels=0, image_channels=0, join="concat"):
         super().__init__()
-        if join not in JOINS:
-            raise ValueError(f"join: expected one of {', '.join(JOINS)}, found {join!r}")
+        check_choice("join", join, JOINS)
         self.join, self.with_encoder, self.with_image = join, encoder_channels > 0, image_channels > 0
         self.up = UpProjection(inputs, outputs, scale=scale)
         if join == "sum":
@@ -67,7 +66,10 @@ class UpProjectionConnection(nn.Module):
             self.mix = convbn(outputs + encoder_channels + image_channels, outputs)
 
     def forward(self, x, encoder_map, image):
-        """`(B, C, h, w)` to `(B, C', ·, ·)`, of the size of `image` (`(B, 3, ·, ·)`), cropped where t·h is larger."""
+        """`(B, C, h, w)` to `(B, C', ·, ·)`, of the size of `image` (`(B, 3, ·, ·)`), cropped where t·h is larger.
+
+        `encoder_map` may be None where that skip is left out.
+        """
         x = self.up(x)[..., : image.shape[-2], : image.shape[-1]]
         if not (self.with_encoder or self.with_image):
             return x
@@ -90,7 +92,9 @@ class DecodingBranch(nn.Module):
         encoder_channels: of the encoder's five maps; block i takes its skip from the encoder's map of its output size:
             encoder block 5 − i, except that the high network's t = 1 blocks 1 and 2 take 4 and 3, and its block of
             16 channels takes 1. The last block takes none (Table 2: upproj).
-        image_channels, encoder_skip, rgb_skip, join: see `UpProjectionConnection`.
+        image_channels, join: see `UpProjectionConnection`.
+        encoder_skip, rgb_skip: with that kind of skip, in all blocks at once. "Removing" a skip connection is read so,
+            since Table 7 switches "Skip-encoding" and "Skip-RGB" and names no block.
         refine: "sam", "shg" or None. refine_block: 3, 4 or 5: it becomes that block of the branch, with the channels and
             the size of the block before it; the other blocks keep their order. So block 3 of the high network is Table
             2, and blocks 4 and 5 work on larger maps, as §5.3.2 says. The low network then has six blocks. The high
@@ -108,6 +112,10 @@ class DecodingBranch(nn.Module):
         refine=None, refine_block=3, output="layer", output_kernel=3, width=1.0,
     ):  # fmt: skip
         super().__init__()
+        check_choice("refine", refine, (*REFINEMENTS, None))
+        check_choice("refine_block", refine_block, (3, 4, 5))
+        check_choice("output", output, ("layer", "direct"))
+        check_choice("output_kernel", output_kernel, (1, 3))
         plan = (_HIGH if refine else _HIGH_PLAIN) if high else _LOW
         plan = [[scaled(before, width), scaled(after, width), *rest] for before, after, *rest in plan]
         if output == "direct":
@@ -135,5 +143,6 @@ class DecodingBranch(nn.Module):
         x = features[-1]
         for number, level in enumerate(self.levels, start=1):
             block = getattr(self, f"block{number}")
-            x = block(x) if level is None else block(x, features[level - 1], images[level])
+            # Level 0 is the image's size, at which the encoder has no map.
+            x = block(x) if level is None else block(x, features[level - 1] if level else None, images[level])
         return self.output(x)

@@ -5,9 +5,15 @@ from torch import nn
 
 from sidelib.models.trunks import scaled
 
-__all__ = ["BLOCK4", "DSEncoder", "DenseLayer", "SeparableConvolution", "convbn"]
+__all__ = ["BLOCK4", "DSEncoder", "DenseLayer", "SeparableConvolution", "check_choice", "convbn"]
 
 BLOCK4 = ("narrow", "wide", "dense")
+
+
+def check_choice(name, found, expected):
+    """`found` is one of `expected`, or a ValueError that names the option."""
+    if found not in expected:
+        raise ValueError(f"{name}: expected one of {', '.join(map(str, expected))}, found {found!r}")
 
 
 def convbn(inputs, outputs, kernel=3, *, stride=1, dilation=1):
@@ -87,10 +93,8 @@ class DSEncoder(nn.Module):
 
     def __init__(self, *, high=False, inputs=3, block4="narrow", norm="last", width=1.0):
         super().__init__()
-        if block4 not in BLOCK4:
-            raise ValueError(f"block4: expected one of {', '.join(BLOCK4)}, found {block4!r}")
-        if norm not in ("last", "both"):
-            raise ValueError(f'norm: expected "last" or "both", found {norm!r}')
+        check_choice("block4", block4, BLOCK4)
+        check_choice("norm", norm, ("last", "both"))
 
         def layer(before, after, **options):
             return SeparableConvolution(before, after, norm=norm, **options)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sidelib.models.ds_sidenet import DSSIDENetLow
+from sidelib.models.precision import without_autocast
 
 __all__ = ["BranchFusion", "RGBDRefinement"]
 
@@ -20,8 +21,8 @@ class RGBDRefinement(nn.Module):
 
     Args:
         coarse: a network whose output has `depth`; by default a `DSSIDENetLow`.
-        fine: a DS-SIDENet made with `depth_input=True`; by default a `DSSIDENetLow`. The depth enters as log depth, -1 at
-            alpha and 1 at beta, and goes wherever the image goes, into the encoder and the skips.
+        fine: a DS-SIDENet made with `depth_input=True`; by default a `DSSIDENetLow`. The depth enters as log depth, -1
+            at alpha and 1 at beta, clamped to that range, and goes wherever the image goes, into the encoder and the skips.
         detach: no gradient flows from the fine network to the coarse one, True by default: the stages are trained one
             after the other.
         width: of the default networks.
@@ -77,8 +78,8 @@ class BranchFusion(nn.Module):
         second = found["regression"]
         if self.network.regression_as == "disparity":
             second = 1 / second
-        fused = self.classification(first.log()) + self.regression(second.log())
-        fused = fused.to(torch.promote_types(fused.dtype, torch.float32))
+        with without_autocast(first):  # log depth in bfloat16 has steps of 3 % near 4
+            fused = self.classification(first.log()) + self.regression(second.log())
         return {"depth": fused.exp(), "classification": first, **found}
 
 

@@ -1,14 +1,13 @@
 """DS-SIDENet: depth from a separable encoder and two decoding branches, classification and regression."""
 
-import math
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from sidelib.models.bin_classifier import BinClassifier
-from sidelib.models.ds_decoder import REFINEMENTS, DecodingBranch, image_pyramid
-from sidelib.models.ds_encoder import DSEncoder
+from sidelib.models.ds_decoder import DecodingBranch, image_pyramid
+from sidelib.models.ds_encoder import DSEncoder, check_choice
+from sidelib.models.precision import without_autocast
 
 __all__ = ["DSSIDENet", "DSSIDENetHigh", "DSSIDENetLow"]
 
@@ -19,11 +18,6 @@ _BRANCHES = {
 }
 # How many logits there are beyond K, the label of the first, and where label 0 lies, in bins above alpha.
 _LEVELS = {"bins": (0, 0, 0.5), "printed": (0, 1, 0.0), "all": (1, 0, 0.0)}
-
-
-def _choice(name, found, expected):
-    if found not in expected:
-        raise ValueError(f"{name}: expected one of {', '.join(map(str, expected))}, found {found!r}")
 
 
 class DSSIDENet(BinClassifier):
@@ -45,9 +39,11 @@ class DSSIDENet(BinClassifier):
         decode: "soft", d = Σ j p_j; or "hard", the most probable label, for Table 6's hard-cls.
         all_outputs: also run the other branch in evaluation mode. It may be set later.
         decoder: "upproj-con"; "upproj" is that without both skips (Table 7, first row).
-        encoder_skip, rgb_skip, join, refine, refine_block, output, output_kernel: see `DecodingBranch`.
+        encoder_skip, rgb_skip: each kind of skip, in all blocks at once, as Table 7 is read; `DecodingBranch`.
+        join, refine, refine_block, output, output_kernel: see `DecodingBranch`.
         block4, norm: see `DSEncoder`.
-        depth_input: the network also takes a depth map (`sidelib.models.ds_fusion.RGBDRefinement`).
+        depth_input: the network also takes a depth map (`sidelib.models.ds_fusion.RGBDRefinement`), in metres; zeros
+            mean that nothing was measured, and like all depth below alpha they enter as alpha.
         normalise, width (K stays).
 
     Ambiguities beyond those of the parts:
@@ -55,7 +51,8 @@ class DSSIDENet(BinClassifier):
             the K bins of `sidelib.bins`; label j stands for its bin's geometric centre, α·10^(q(j + ½)), so that targets
             are the same as everywhere here. "printed": j = 1 … D = K as in the sum after Eq. 1, which rounds to the
             nearest level, α·10^(qj); the level 0 that Eq. 1 also gives (at x = α) has no probability. "all": K + 1
-            logits for 0 … K. The three differ by a shift of half a bin at most.
+            logits for 0 … K. Decoded, "bins" is half a bin from either of the others; those two agree but in the lowest
+            half bin, where "printed" has no level 0 and so is a whole bin above "all", and up to that above the depth.
         regression_as: the text says that this branch outputs a "disparity map" and that its loss compares it with depth.
             "depth", the default, follows the loss: `regression` is metres. "disparity": `regression` is 1/metres.
         positive: the paper does not say how an unbounded output becomes a depth. Here `regression` = softplus + 0.001
@@ -69,22 +66,17 @@ class DSSIDENet(BinClassifier):
         normalise=True, width=1.0,
     ):  # fmt: skip
         super().__init__(k=k, alpha=alpha, beta=beta, decode="expectation-log", normalise=normalise)
-        _choice("branches", branches, _BRANCHES)
-        _choice("depth_from", depth_from, _BRANCHES["both"])
-        _choice("decode", decode, ("soft", "hard"))
-        _choice("levels", levels, _LEVELS)
-        _choice("regression_as", regression_as, ("depth", "disparity"))
-        _choice("decoder", decoder, ("upproj-con", "upproj"))
-        _choice("refine", refine, (*REFINEMENTS, None))
-        _choice("refine_block", refine_block, (3, 4, 5))
-        _choice("output", output, ("layer", "direct"))
-        _choice("output_kernel", output_kernel, (1, 3))
+        check_choice("branches", branches, _BRANCHES)
+        check_choice("depth_from", depth_from, _BRANCHES["both"])
+        check_choice("decode", decode, ("soft", "hard"))
+        check_choice("levels", levels, _LEVELS)
+        check_choice("regression_as", regression_as, ("depth", "disparity"))
+        check_choice("decoder", decoder, ("upproj-con", "upproj"))
         self.branches = _BRANCHES[branches]
         self.depth_from = depth_from if depth_from in self.branches else self.branches[0]
         self.decode, self.regression_as, self.output = decode, regression_as, output
         self.all_outputs, self.depth_input = all_outputs, depth_input
         more, first, self.offset = _LEVELS[levels]
-        self.log_alpha, self.log_step = math.log(alpha), math.log(beta / alpha) / k
         self.register_buffer("labels", torch.arange(first, first + k + more).float()[:, None, None], persistent=False)
         inputs = 4 if depth_input else 3
         self.encoder = DSEncoder(high=high, inputs=inputs, block4=block4, norm=norm, width=width)
@@ -99,13 +91,15 @@ class DSSIDENet(BinClassifier):
         })  # fmt: skip
 
     def forward(self, image, depth=None):
-        """`image` `(B, 3, H, W)`, and with `depth_input` also `depth` `(B, 1, H, W)` > 0 in metres, to a dict."""
+        """`image` `(B, 3, H, W)`, and with `depth_input` also `depth` `(B, 1, H, W)` in metres, to a dict.
+
+        The given depth is clamped to the network's range, so that zeros, where nothing was measured, enter as alpha.
+        """
         x = self.prepared(image)
         if self.depth_input != (depth is not None):
             raise ValueError(f"depth: expected {'a depth map' if self.depth_input else 'none'} (depth_input)")
         if depth is not None:
-            # Log depth, from −1 at alpha to 1 at beta: the scale of the normalised image.
-            x = torch.cat((x, 2 * (depth.log() - self.log_alpha) / (self.log_step * self.k) - 1), dim=1)
+            x = torch.cat((x, self._depth_channel(depth, x)), dim=1)
         features = self.encoder(x)
         images = image_pyramid(x, self.encoder.strides[:4])
         found = {}
@@ -125,13 +119,32 @@ class DSSIDENet(BinClassifier):
             label = _expected(logits, self.labels)
         return {"depth_classification": self.label_depth(label), "logits": logits, "quantised": label}
 
+    def _depth_channel(self, depth, image):
+        """Log depth, from −1 at alpha to 1 at beta: about the scale of the normalised image."""
+        if not isinstance(depth, torch.Tensor) or not depth.is_floating_point():
+            found = depth.dtype if isinstance(depth, torch.Tensor) else type(depth).__name__
+            raise TypeError(f"depth: expected a floating-point tensor, found {found}")
+        expected = (len(image), 1, *image.shape[-2:])
+        if depth.shape != expected:
+            raise ValueError(f"depth: expected shape (B, 1, H, W), here {expected}, found {tuple(depth.shape)}")
+        depth = depth.to(image.dtype).clamp(self.edges[0], self.edges[-1])
+        low, step = self._log_scale()
+        return 2 * (depth.log() - low) / (step * self.k) - 1
+
+    def _log_scale(self):
+        """log α and q of Eq. 1 (times log 10), from the edges, which are saved with the weights."""
+        low = self.edges[0].log()
+        return low, (self.edges[-1].log() - low) / self.k
+
     def label_depth(self, label):
         """Metres of labels, which need not be whole: α·10^(q(j + offset)), Eq. 1 the other way round."""
-        return ((label + self.offset) * self.log_step + self.log_alpha).exp()
+        low, step = self._log_scale()
+        return ((label + self.offset) * step + low).exp()
 
     def depth_label(self, depth):
         """Labels of metres, not rounded: (log x − log α)/q − offset, between the first label and the last."""
-        label = (depth.log() - self.log_alpha) / self.log_step - self.offset
+        low, step = self._log_scale()
+        label = (depth.log() - low) / step - self.offset
         return label.clamp(self.labels[0, 0, 0], self.labels[-1, 0, 0])
 
     def _regressed(self, scores):
@@ -143,7 +156,7 @@ class DSSIDENet(BinClassifier):
 def _expected(logits, labels):
     # Σ j p_j as two sums over e^logits in one matrix product: softmax, a product and a sum would each write K maps of the
     # image's size, and softmax copies a channels-last tensor. Autocast would round the labels to bfloat16.
-    with torch.autocast(logits.device.type, enabled=False):
+    with without_autocast(logits):
         weights = (logits - logits.amax(dim=1, keepdim=True)).exp_()
         pair = torch.stack((torch.ones_like(labels), labels)).flatten(1).to(weights.dtype)
         total, mean = torch.matmul(pair, weights.flatten(2)).unflatten(2, logits.shape[2:]).chunk(2, dim=1)

@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from sidelib.models.image_network import ImageNetwork
+from sidelib.models.precision import without_autocast
 from sidelib.models.trunks import check_image, load_trunk, scaled
+from sidelib.models.vgg import VGG16Trunk
 
-__all__ = ["EigenCoarseFine", "EigenThreeScale", "VGG16Trunk"]
-
-_VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+__all__ = ["EigenCoarseFine", "EigenThreeScale"]
 
 
 class _Eigen(ImageNetwork):
@@ -32,7 +32,7 @@ class _Eigen(ImageNetwork):
 
     @staticmethod
     def _depth(log_depth, size):
-        # Enlarged before the exponential, in float32 at least: bfloat16 has steps of 3 % in log depth near 4.
+        # Enlarged before the exponential, in float32 at least.
         wide = torch.promote_types(log_depth.dtype, torch.float32)
         return torch.exp(_resize(log_depth.to(wide), size))
 
@@ -41,10 +41,27 @@ def _resize(x, size):
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def _convolve(inputs, outputs, kernel, *, stride=1, padding=None, relu=True, pool=None):
-    """A convolution, then ReLU and a pooling `(kernel, stride)` where asked for."""
-    parts = [nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2 if padding is None else padding)]
-    if relu:
+class _LastLayer:
+    """A layer that gives log depth, which autocast leaves alone: bfloat16 has steps of 3 % in depth where it is near 4."""
+
+    def forward(self, x):
+        with without_autocast(x):
+            return super().forward(x.to(self.weight.dtype))
+
+
+class _LastLinear(_LastLayer, nn.Linear):
+    pass
+
+
+class _LastConv2d(_LastLayer, nn.Conv2d):
+    pass
+
+
+def _convolve(inputs, outputs, kernel, *, stride=1, padding=None, last=False, pool=None):
+    """A convolution and ReLU, then a pooling `(kernel, stride)` where asked for; `last`: one that gives log depth."""
+    layer = _LastConv2d if last else nn.Conv2d
+    parts = [layer(inputs, outputs, kernel, stride=stride, padding=kernel // 2 if padding is None else padding)]
+    if not last:
         parts.append(nn.ReLU(inplace=True))
     if pool is not None:
         parts.append(nn.MaxPool2d(*pool))
@@ -112,7 +129,7 @@ class EigenCoarseFine(_Eigen):
             "5": _convolve(c[3], c[4], 3, **last),
             "flatten": nn.Flatten(),
             "6": nn.Sequential(nn.Linear(flat, c[5]), nn.ReLU(inplace=True), nn.Dropout(dropout)),
-            "7": nn.Linear(c[5], self.size[0] * self.size[1]),
+            "7": _LastLinear(c[5], self.size[0] * self.size[1]),
             "unflatten": nn.Unflatten(1, (1, *self.size)),
         }
         self.coarse = nn.Sequential(OrderedDict(layers))
@@ -120,7 +137,7 @@ class EigenCoarseFine(_Eigen):
         layers = {
             "1": _convolve(3, hidden - 1, 9, stride=2, padding=0, pool=(2, 2)),
             "3": _convolve(hidden, hidden, 5),
-            "4": _convolve(hidden, 1, 5, relu=False),
+            "4": _convolve(hidden, 1, 5, last=True),
         }
         self.fine = nn.ModuleDict(layers)
 
@@ -132,29 +149,6 @@ class EigenCoarseFine(_Eigen):
         fine = self.fine["3"](torch.cat((self.fine["1"](x), given), 1))
         size = image.shape[-2:]
         return {"depth": self._depth(self.fine["4"](fine), size), "coarse": self._depth(coarse, size)}
-
-
-class VGG16Trunk(nn.Module):
-    """VGG-16's convolutions and poolings, with torchvision's keys (`features.0.weight`, ...), to 1/32 of the image.
-
-    Args:
-        unpadded_stem: take the padding from the first two convolutions (Eigen and Fergus 2015 print 112×150 where
-            padding gives 114×152). The keys and shapes of the weights stay.
-        width: factor on all channels.
-    """
-
-    def __init__(self, *, unpadded_stem=False, width=1.0):
-        from torchvision.models.vgg import make_layers
-
-        super().__init__()
-        self.features = make_layers([n if n == "M" else scaled(n, width) for n in _VGG16])
-        if unpadded_stem:
-            self.features[0].padding = self.features[2].padding = (0, 0)
-        self.channels = scaled(512, width)
-
-    def forward(self, image):
-        """The last feature map."""
-        return self.features(image)
 
 
 class EigenThreeScale(_Eigen):
@@ -200,12 +194,12 @@ class EigenThreeScale(_Eigen):
         weights=None,
     ):
         super().__init__(image_size, normalise, detach_coarse)
-        self.encoder = VGG16Trunk(unpadded_stem=unpadded_stem, width=width)
+        self.encoder = VGG16Trunk(padding=(0, 0) if unpadded_stem else (1, 1), width=width)
         load_trunk(self.encoder, weights)
         full, wide, c = scaled(4096, width), scaled(96, width), scaled(64, width)
         end = [(n - 4 * unpadded_stem) // 32 for n in self.image_size]
         grid = tuple(n // 16 for n in self.image_size)
-        flat = self.encoder.channels * end[0] * end[1]
+        flat = self.encoder.channels[-1] * end[0] * end[1]
         layers = {
             "flatten": nn.Flatten(),
             "6": nn.Sequential(nn.Linear(flat, full), nn.ReLU(inplace=True), nn.Dropout(dropout)),
@@ -218,21 +212,21 @@ class EigenThreeScale(_Eigen):
             "2": _convolve(wide + c, c, 5),
             "3": _convolve(c, c, 5),
             "4": _convolve(c, c, 5),
-            "5": _convolve(c, 1, 5, relu=False),
+            "5": _convolve(c, 1, 5, last=True),
         }
         self.scale2 = nn.ModuleDict(layers)
         layers = {
             "1": _convolve(3, wide, 9, stride=2, padding=0, pool=(2, 1)),
             "2": _convolve(wide + 1, c, 5),
             "3": _convolve(c, c, 5),
-            "4": _convolve(c, 1, 5, relu=False),
+            "4": _convolve(c, 1, 5, last=True),
         }
         self.scale3 = nn.ModuleDict(layers)
 
     def forward(self, image):
         """`depth` and `coarse`, `(B, 1, H, W)` in metres."""
         x = self._prepare(image)
-        coarse = _stack(self.scale2, x, self.scale1(self.encoder(x)))
+        coarse = _stack(self.scale2, x, self.scale1(self.encoder(x)[-1]))
         fine = _stack(self.scale3, x, coarse.detach() if self.detach_coarse else coarse)
         size = image.shape[-2:]
         return {"depth": self._depth(fine, size), "coarse": self._depth(coarse, size)}

@@ -47,7 +47,8 @@ class FCRN(ImageNetwork):
     Input: `(B, 3, H, W)` in [0, 1], at least 32×32, any size. Output: `depth` `(B, 1, H, W)` metres, the 128×160 map (or
     what the size gives) resized bilinearly. Training at the small size, as the original does, is resizing the ground truth.
 
-    Parameters at width 1: 63.56 million with up-projections (Laina et al. give 63.6), 43.0 with up-convolutions.
+    Parameters at width 1: 63.56 million with up-projections (Laina et al. give 63.6). Counts of the other decoders were not
+    confirmed against print: 43.0 with up-convolutions.
 
     Args:
         decoder: "upprojection"; or for comparison, each followed by ReLU: "upconvolution" (un-pooling and a 5×5 convolution),
@@ -63,6 +64,8 @@ class FCRN(ImageNetwork):
             in training too (the gradient is that of the ReLU: none below). False leaves it unbounded in training, so that
             the loss can pull negative depths up, and clamps in evaluation only.
         min_depth: metres.
+        outputs: channels of the head. With more than one the network gives `logits` `(B, outputs, H, W)` instead of depth,
+            for losses over bins: `sidelib.models.binned.Binned` decodes them.
         dropout: the paper's figure shows a dropout but no rate; 0.5, on single values.
         normalise: by ImageNet's mean and standard deviation.
         width: factor on all channels.
@@ -81,6 +84,7 @@ class FCRN(ImageNetwork):
         stride_in_1x1=False,
         final_relu=True,
         min_depth=1e-3,
+        outputs=1,
         dropout=0.5,
         normalise=True,
         width=1.0,
@@ -91,6 +95,8 @@ class FCRN(ImageNetwork):
             raise ValueError(f"decoder: expected one of {', '.join(_DECODERS)}, found {decoder!r}")
         if deconvolution_kernel not in (2, 3):
             raise ValueError(f"deconvolution_kernel: expected 2 or 3, found {deconvolution_kernel!r}")
+        if not isinstance(outputs, int) or outputs < 1:
+            raise ValueError(f"outputs: expected a number of channels, at least 1, found {outputs!r}")
         if not min_depth > 0:
             raise ValueError(f"min_depth: expected metres above 0, found {min_depth!r}")
         block = {
@@ -108,15 +114,16 @@ class FCRN(ImageNetwork):
         )
         self.decoder = nn.Sequential(*(block(i, o) for i, o in pairwise(channels)))
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Conv2d(channels[-1], 1, 3, padding=1)
+        self.head = nn.Conv2d(channels[-1], outputs, 3, padding=1)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.ones_(self.head.bias)
+        nn.init.constant_(self.head.bias, 1.0 if outputs == 1 else 0.0)
 
     def forward(self, image):
-        """`depth`, `(B, 1, H, W)` in metres."""
+        """`depth`, `(B, 1, H, W)` in metres, or `logits`, `(B, outputs, H, W)`."""
         x = self.encoder(self.prepared(image))[-1]
         x = self.head(self.dropout(self.decoder(self.reduce(x))))
         x = x.to(torch.promote_types(x.dtype, torch.float32))
-        if self.final_relu or not self.training:
+        name = "depth" if self.head.out_channels == 1 else "logits"
+        if name == "depth" and (self.final_relu or not self.training):
             x = x.clamp(min=self.min_depth)
-        return {"depth": F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)}
+        return {name: F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)}

@@ -22,7 +22,7 @@ class PooledASPP(nn.Module):
     """Atrous spatial pyramid pooling of DeepLabv3: 1×1, dilated 3×3s and image pooling, concatenated and mixed by 1×1.
 
     Every convolution has batch norm and ReLU. That of the pooled branch sees one value per image and channel, so that
-    training needs at least two images in a batch.
+    training needs at least two images in a batch: a data loader whose last batch may hold one wants `drop_last=True`.
     """
 
     def __init__(self, inputs, outputs, rates=(4, 8, 12)):

@@ -163,7 +163,8 @@ def effective_field(model, size, *, share=0.95, images=2, seed=0, output=None):
 
     The energy is the squared gradient with respect to the image, summed over channels and over `images` images of
     uniform noise; with the network's own weights, so that a trained and a random network differ. The square may pass
-    the border. Clamps are passed by, so that a depth below the smallest one has a gradient too. Source: the idea of Luo et al. 2016, who compare against the theoretical field.
+    the border. Clamps are passed by, so that a depth below the smallest one has a gradient too. Source: the idea of Luo
+    et al. 2016, who compare against the theoretical field.
 
     Returns:
         None if the gradient is zero everywhere, as behind a dead ReLU.

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from sidelib.models.ds_sidenet import DSSIDENetHigh, DSSIDENetLow
 from sidelib.models.image_network import ImageNetwork
 from sidelib.models.trunks import ResNetTrunk, check_image
+from sidelib.models.weights import load_weights
 
 __all__ = [
     "RobustSIDE", "SceneClassifier", "coarse_vote", "expected_range_vote", "majority_vote", "weighted_vote",
@@ -22,15 +23,16 @@ class SceneClassifier(ImageNetwork):
         classes: 365.
         kind: what is wide. "map", the default: what Places-365's authors publish under this name
             (github.com/CSAILVision/places365, wideresnet.py) is a ResNet-18 of the usual channels without the
-            max-pooling, so that 224×224 ends in a wide 14×14 map; its checkpoint's `state_dict`, without its "module."
-            prefix, loads into `trunk` (all but "fc.") and `fc`. "channels": a ResNet-18 with all channels doubled, as
+            max-pooling, so that 224×224 ends in a wide 14×14 map. "channels": a ResNet-18 with all channels doubled, as
             "wide residual network" means elsewhere.
         width: factor on all channels.
+        weights: a checkpoint of this network and width, for `sidelib.models.weights.load_weights`: for "map" the file
+            `wideresnet18_places365.pth.tar` of Places-365's authors, classifier included.
 
     Parameters: 11 363 757 ("map"), 45 042 157 ("channels").
     """
 
-    def __init__(self, classes=365, *, kind="map", width=1.0):
+    def __init__(self, classes=365, *, kind="map", width=1.0, weights=None):
         super().__init__()
         if kind not in ("map", "channels"):
             raise ValueError(f'kind: expected "map" or "channels", found {kind!r}')
@@ -38,6 +40,7 @@ class SceneClassifier(ImageNetwork):
         if kind == "map":
             self.trunk.maxpool = nn.Identity()
         self.fc = nn.Linear(self.trunk.channels[-1], classes)
+        load_weights(self, weights, lambda key: key if key.startswith("fc.") else f"trunk.{key}")
 
     def forward(self, image):
         """`(B, classes)` logits."""
@@ -55,6 +58,14 @@ def _top(probabilities, ranges, top):
     return found, ranges.to(probabilities.device)[index]
 
 
+def _checked(high):
+    # Numbers are refused: they may be categories' indices, and ~1 is -2.
+    if not isinstance(high, torch.Tensor) or high.dtype != torch.bool:
+        found = high.dtype if isinstance(high, torch.Tensor) else type(high).__name__
+        raise TypeError(f"high: expected a bool tensor, one value for each category, found {found}")
+    return high
+
+
 def majority_vote(probabilities, high, top=15):
     """Is the scene of high depth range? False where more than `top`/2 of the most probable categories are low.
 
@@ -70,7 +81,7 @@ def majority_vote(probabilities, high, top=15):
     >>> majority_vote(p, torch.tensor([True, False, False, True]), top=3).item()
     False
     """
-    _, votes = _top(probabilities, high, top)
+    _, votes = _top(probabilities, _checked(high), top)
     return 2 * (~votes).sum(dim=1) <= top
 
 
@@ -81,7 +92,7 @@ def weighted_vote(probabilities, high, top=15):
     >>> weighted_vote(p, torch.tensor([True, False, False, True]), top=3).item()
     True
     """
-    weights, votes = _top(probabilities, high, top)
+    weights, votes = _top(probabilities, _checked(high), top)
     return 2 * (weights * ~votes).sum(dim=1) <= weights.sum(dim=1)
 
 
@@ -95,7 +106,7 @@ def expected_range_vote(probabilities, ranges, sigma, top=None):
     >>> expected_range_vote(torch.tensor([[0.5, 0.5]]), torch.tensor([2.0, 30.0]), sigma=10.0).item()
     True
     """
-    weights, found = _top(probabilities, ranges, top or ranges.numel())
+    weights, found = _top(probabilities, ranges, ranges.numel() if top is None else top)
     return (weights * found).sum(dim=1) / weights.sum(dim=1) > sigma
 
 
@@ -120,8 +131,8 @@ class RobustSIDE(nn.Module):
     Parts: `understanding` (`DSSIDENetLow` or `SceneClassifier`), `low`, `high`. The decision itself
     has no gradient: each part is trained on its own, as in the paper.
 
-    Sending each image to its own network indexes by data, so that `torch.compile(fullgraph=True)` holds for the parts
-    and not for this class.
+    Sending each image to its own network indexes by data, so that `torch.compile(fullgraph=True)` and the "meta" device
+    are for the parts and not for this class.
 
     Args:
         stage1: "coarse", the default, or "scene". The paper prefers scene classification, but prints for no category
@@ -135,17 +146,20 @@ class RobustSIDE(nn.Module):
             ranges: 80 bins on 0.65–80 m, which the paper does not give.
         scene_size: 224, to which the image is resized for the classifier (§5.1: both sides, the aspect ratio is lost).
         width: of all networks.
+        weights: of the `SceneClassifier`, which must be there (`stage1="scene"`).
     """
 
     def __init__(
         self, *, stage1="coarse", vote="majority", high_categories=None, ranges=None, top=15, sigma=5.89,
-        classifier="map", low=None, high=None, coarse=None, scene_size=224, width=1.0,
+        classifier="map", low=None, high=None, coarse=None, scene_size=224, width=1.0, weights=None,
     ):  # fmt: skip
         super().__init__()
         if stage1 not in ("coarse", "scene"):
             raise ValueError(f'stage1: expected "coarse" or "scene", found {stage1!r}')
         if vote not in ("majority", "weighted", "expected"):
             raise ValueError(f'vote: expected "majority", "weighted" or "expected", found {vote!r}')
+        if weights is not None and stage1 != "scene":
+            raise ValueError('weights: expected None without a scene classifier (stage1="scene")')
         self.stage1, self.vote, self.top, self.sigma, self.scene_size = stage1, vote, top, sigma, scene_size
         if stage1 == "coarse":
             self.understanding = DSSIDENetLow(**{"k": 80, "beta": 80.0, "width": width, **(coarse or {})})
@@ -153,11 +167,15 @@ class RobustSIDE(nn.Module):
             name, wanted = ("ranges", ranges) if vote == "expected" else ("high_categories", high_categories)
             if wanted is None:
                 raise ValueError(f"{name}: expected a value for each scene category, found None")
-            dtype = torch.float32 if vote == "expected" else torch.bool
-            self.register_buffer("categories", torch.as_tensor(wanted, dtype=dtype).flatten())
-            if vote != "expected" and not 1 <= top <= self.categories.numel():
-                raise ValueError(f"top: expected 1 to {self.categories.numel()} categories, found {top!r}")
-            self.understanding = SceneClassifier(self.categories.numel(), kind=classifier, width=width)
+            categories = torch.as_tensor(wanted).flatten()
+            if vote == "expected":
+                categories = categories.float()
+            elif categories.dtype != torch.bool:
+                raise TypeError(f"{name}: expected True or False for each category, found {categories.dtype}")
+            elif not 1 <= top <= categories.numel():
+                raise ValueError(f"top: expected 1 to {categories.numel()} categories, found {top!r}")
+            self.register_buffer("categories", categories)
+            self.understanding = SceneClassifier(categories.numel(), kind=classifier, width=width, weights=weights)
         self.low = DSSIDENetLow(**{"width": width, **(low or {})})
         self.high = DSSIDENetHigh(**{"width": width, **(high or {})})
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sidelib.geometry import rigid_motion, rotation_from_angles
+from sidelib.geometry import rotation_from_angles
 from sidelib.models.image_network import check_size
 from sidelib.models.trunks import scaled
 
@@ -160,6 +160,7 @@ class PoseCNN(nn.Module):
         wide = self.encoder.channels[-1]
         self.decoder = nn.Sequential(_conv(wide, wide), _conv(wide, wide))
         self.head = nn.Conv2d(wide, 6 * sources, 1)
+        self.register_buffer("last_row", torch.tensor([[0.0, 0.0, 0.0, 1.0]]), persistent=False)
         _initialise(self)
 
     def example_inputs(self, size, batch=1):
@@ -172,7 +173,10 @@ class PoseCNN(nn.Module):
         mean = self.head(self.decoder(x)).mean(dim=(2, 3))
         pose = 0.01 * mean.to(torch.promote_types(mean.dtype, torch.float32)).unflatten(1, (self.sources, 6))
         rotation = rotation_from_angles(*pose[..., 3:].unbind(-1))
-        return {"pose": pose, "transform": rigid_motion(rotation, pose[..., :3])}
+        # Put together here: `rigid_motion` looks whether it is a rotation, for which a GPU would have to be waited for.
+        upper = torch.cat([rotation, pose[..., :3, None]], dim=-1)
+        last = self.last_row.to(upper.dtype).expand(*upper.shape[:-2], 1, 4)
+        return {"pose": pose, "transform": torch.cat([upper, last], dim=-2)}
 
 
 class ExplainabilityCNN(nn.Module):

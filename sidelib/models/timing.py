@@ -55,7 +55,10 @@ def latencies(
         models: mapping from name to network. Copies of them are timed, without gradients, in evaluation mode.
         size: (H, W) of the image.
         device: "cpu" or "cuda"; CUDA is synchronised before and after each pass.
-        dtype: `torch.float32`, or `torch.bfloat16` or `torch.float16` under autocast (the weights stay float32).
+        dtype: `torch.float32`, or `torch.bfloat16` or `torch.float16` under autocast (the weights stay float32). All
+            passes share one autocast, which casts each weight once, in the warm-up, and keeps the copy: what is timed
+            is the steady state of a stream of images. A single call under an autocast of its own also pays for the
+            casts.
         compiled: through `torch.compile`; compilation falls into the warm-up.
         channels_last: weights and image in that layout.
         batch, rounds, warm_up: images a pass; timed passes and passes before them, at least 1 each.

@@ -1,11 +1,14 @@
 """Encoders: ResNets and DenseNet-121 as lists of feature maps, with torchvision's state-dict keys."""
 
+import math
 import re
 
 import torch
 from torch import nn
 
-__all__ = ["DenseNetTrunk", "ResNetTrunk", "check_image", "load_trunk"]
+from sidelib.models.weights import load_weights
+
+__all__ = ["DenseNetTrunk", "ResNetTrunk", "check_image", "load_trunk", "scaled"]
 
 # depth: (block, how many in each of the four stages)
 _RESNETS = {
@@ -26,7 +29,13 @@ def check_image(image):
 
 
 def scaled(channels, width):
-    """`channels` times `width`, at least 1."""
+    """`channels` times `width`, at least 1.
+
+    >>> scaled(64, 0.125), scaled(3, 0.125)
+    (8, 1)
+    """
+    if not (width > 0 and math.isfinite(width)):
+        raise ValueError(f"width: expected a factor above 0, found {width!r}")
     return max(1, round(channels * width))
 
 
@@ -40,7 +49,7 @@ class ResNetTrunk(nn.Module):
         output_stride: 32, 16 or 8; below 32 the last stage or two are dilated instead of strided.
         multi_grid: dilation of each block of the last stage, times that of the stage, such as (1, 2, 4).
         stride_in_1x1: put a bottleneck's stride in its first 1×1 convolution, as the Caffe models do; torchvision puts
-            it in the 3×3.
+            it in the 3×3. For 50 and 101, whose blocks are bottlenecks.
         ceil_mode: of the max-pool (DeepLab v2).
         width: factor on all channels; 1 is the published network.
 
@@ -57,6 +66,8 @@ class ResNetTrunk(nn.Module):
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride: expected 8, 16 or 32, found {output_stride!r}")
         name, counts = _RESNETS[depth]
+        if stride_in_1x1 and name != "Bottleneck":
+            raise ValueError(f"stride_in_1x1: expected False at depth {depth}, whose blocks have no 1×1, found True")
         block = getattr(resnet, name)
         planes = [scaled(64 * 2**k, width) for k in range(4)]
         self.conv1 = nn.Conv2d(3, planes[0], 7, stride=2, padding=3, bias=False)
@@ -157,7 +168,6 @@ class DenseNetTrunk(nn.Module):
             pooled.append(blocks[-1] // 2)
         self.channels = [stem, *(pooled if skips == "pooled" else blocks)[:3], blocks[3]]
         self.strides = [2, 4, 8, 16, 32]
-        self.register_load_state_dict_pre_hook(_rename_old_keys)
 
     def forward(self, image):
         """Five feature maps, from the stem (half size) to the last block, normalised and rectified."""
@@ -171,42 +181,16 @@ class DenseNetTrunk(nn.Module):
         return [stem, *(pooled if self.skips == "pooled" else blocks)[:3], last]
 
 
-def _rename_old_keys(module, state, *_):
-    # torchvision's published file still writes `norm.1` for what its own network calls `norm1`.
-    for key in list(state):
-        renamed = re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key)
-        if renamed != key:
-            state[renamed] = state.pop(key)
-
-
 def load_trunk(trunk, weights):
-    """Load ImageNet weights into a trunk.
+    """Load ImageNet weights into a trunk of width 1: see `sidelib.models.weights.load_weights`.
 
-    Args:
-        trunk: `ResNetTrunk` or `DenseNetTrunk` of width 1.
-        weights: None (random, nothing is done), a path to a torchvision checkpoint, or a `torchvision` weights entry
-            such as `ResNet50_Weights.IMAGENET1K_V1`, which is downloaded.
-
-    Raises:
-        FileNotFoundError, ValueError: naming the file, or the keys that do not fit.
+    The classifier of a whole network (`fc.`, `classifier.`) is left out.
     """
-    if weights is None:
-        return
-    if hasattr(weights, "get_state_dict"):
-        state, source = weights.get_state_dict(progress=True, check_hash=True), str(weights)
-    else:
-        try:
-            state, source = torch.load(weights, map_location="cpu", weights_only=True), str(weights)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{weights}: no such file; expected a torchvision checkpoint") from None
-        except Exception as error:
-            raise ValueError(f"{weights}: expected a torchvision checkpoint, found {error}") from error
-    state = {key: value for key, value in state.items() if not key.startswith(("fc.", "classifier."))}
-    try:
-        missing, unexpected = trunk.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise ValueError(f"{source}: does not fit this trunk: {error}") from error
-    if missing or unexpected:
-        raise ValueError(
-            f"{source}: expected the keys of this trunk, missing {missing[:3]}, unexpected {unexpected[:3]}"
-        )
+    load_weights(trunk, weights, _trunk_key)
+
+
+def _trunk_key(key):
+    if key.startswith(("fc.", "classifier.")):
+        return None
+    # torchvision's published DenseNet still writes `norm.1` for what its own network calls `norm1`.
+    return re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key)

@@ -52,6 +52,9 @@ class DENoSkip(ReportNetwork):
         ReLU: "each of them is followed by a ReLU" is read as each block. After each upsampling too, it would change
             only the bridge's output, since the later maps are enlarged by averaging.
 
+    The last convolution's bias starts at 0.5, the middle of the scaled depth: from torch's own start, near 0, the final
+    ReLU leaves about half of the pixels at 0, without a gradient; from here about a sixth.
+
     Options: also `channels` of the bridge and the four blocks, `max_depth`, `min_depth`, `normalise`, `width`,
         `weights` (`load_trunk`).
     """
@@ -79,6 +82,7 @@ class DENoSkip(ReportNetwork):
             *(_BilinearBlock(wide[k - 1], wide[k], skip=k in skip_blocks) for k in (1, 2, 3, 4))
         )
         self.head = nn.Sequential(nn.Conv2d(wide[4], 1, 3, padding=1), nn.ReLU())
+        nn.init.constant_(self.head[0].bias, 0.5)
 
     def forward(self, image):
         """`image` `(B, 3, H, W)` to `depth` and `regression`."""
@@ -141,8 +145,8 @@ class DenseNetUNet(_UNet):
     Each block enlarges to the size of the encoder's map, which is twice its input's where that is even.
 
     Ambiguities:
-        enlarged: four blocks that double 4² end at 64², half the input's size (G19 of the claims). "output": the
-            one-channel output is enlarged bilinearly, which adds nothing to the description but the last step that it
+        enlarged: four blocks that double 4² end at 64², half the input's size, and the text has no further step.
+            "output": the one-channel output is enlarged bilinearly, which adds nothing to the description but the last step that it
             needs. "features": the last block's features are enlarged, and the final convolution sees the full size.
         skips: "the corresponding feature maps from the encoder", of which there are two at 1/4, 1/8 and 1/16.
             "pooled", after pooling, as in the work that the report takes for its example (Alhashim and Wonka 2018);

@@ -12,10 +12,9 @@ WRONG_IMAGES = [
 ]
 
 
-def assert_compiles_and_takes_autocast_and_channels_last(model, x, *, rtol, atol):
-    """`depth` of a network in eval: compiled without a graph break the same, under bfloat16 and channels-last near."""
+def assert_takes_autocast_and_channels_last(model, x, *, rtol, atol):
+    """`depth` of a network in eval: under bfloat16 near, and in channels-last nearly the same."""
     expected = model(x)["depth"]
-    torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(x)["depth"], expected)
     with torch.autocast("cpu", torch.bfloat16):
         depth = model(x)["depth"]
     assert depth.dtype == torch.float32

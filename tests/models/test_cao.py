@@ -1,4 +1,4 @@
-"""What every network over depth bins promises, for all four of them; and the classifier of Cao et al."""
+"""What the networks over depth bins promise beyond test_zoo; and the classifier of Cao et al."""
 
 import functools
 
@@ -10,6 +10,7 @@ from sidelib.bins import bin_centres, sid_edges
 from sidelib.models.cao import Cao
 from sidelib.models.deeplab import FCN, DeepLabV2
 from sidelib.models.dorn import DORN
+from sidelib.models.ds_sidenet import DSSIDENetHigh, DSSIDENetLow
 
 NETWORKS = {
     "cao": functools.partial(Cao, k=9, trunk_depth=18),
@@ -34,9 +35,8 @@ names = pytest.mark.parametrize("name", NETWORKS)
 
 
 @names
-@pytest.mark.parametrize("size", [(64, 96), (33, 47), (32, 65)])
-def test_outputs_have_the_size_of_the_input_and_depth_is_in_range(name, size):
-    model = network(name)
+def test_outputs_have_the_size_of_the_input_and_depth_is_in_range(name):
+    model, size = network(name), (33, 47)
     with torch.no_grad():
         outputs = model(picture(2, 3, *size))
     assert outputs["depth"].shape == (2, 1, *size)
@@ -45,35 +45,12 @@ def test_outputs_have_the_size_of_the_input_and_depth_is_in_range(name, size):
 
 
 @names
-def test_gradients_reach_every_parameter(name):
-    torch.manual_seed(0)
-    model = NETWORKS[name](width=1 / 8)
-    model.train()(picture(2, 3, 64, 96))["logits"].square().mean().backward()
-    missing = [key for key, part in model.named_parameters() if part.grad is None or not part.grad.isfinite().all()]
-    assert not missing
-    still = [key for key, part in model.named_parameters() if not part.grad.any()]
-    assert not still, still
-
-
-@names
 @torch.no_grad()
-def test_eval_is_deterministic_and_images_do_not_mix(name):
+def test_images_do_not_mix(name):
     model, image = network(name), picture(2, 3, 48, 64)
-    first, second, alone = model(image), model(image), model(image[1:])
-    for key in first:
-        assert torch.equal(first[key], second[key])
+    first, alone = model(image), model(image[1:])
     rounding = 1e-4 * first["logits"].std().item()  # with random weights a hundred layers give large numbers
     torch.testing.assert_close(alone["logits"], first["logits"][1:], rtol=1e-4, atol=rounding)
-
-
-@names
-@torch.no_grad()
-def test_it_compiles_without_graph_breaks(name):
-    torch.compiler.reset()
-    model, image = network(name), picture(1, 3, 48, 64)
-    compiled = torch.compile(model, backend="eager", fullgraph=True)(image)
-    for key, value in model(image).items():
-        torch.testing.assert_close(compiled[key], value)
 
 
 @names
@@ -99,30 +76,24 @@ def test_width_keeps_the_structure(name):
     assert full == narrow
 
 
-@names
-@pytest.mark.parametrize(
-    ("image", "error", "message"),
-    [
-        (torch.rand(3, 64, 64), ValueError, "image: expected shape"),
-        (torch.rand(0, 3, 64, 64), ValueError, "no empty axis"),
-        (torch.rand(1, 4, 64, 64), ValueError, "image: expected shape"),
-        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError, "image: .*uint8"),
-        (torch.rand(1, 3, 31, 64), ValueError, "at least 32×32 pixels, found 31×64"),
-    ],
-)
-def test_bad_images_are_named(name, image, error, message):
-    with pytest.raises(error, match=message):
-        network(name)(image)
+SIDENETS = {
+    "ds-sidenet-low": functools.partial(DSSIDENetLow, k=9),
+    "ds-sidenet-high": functools.partial(DSSIDENetHigh, k=9),
+}
 
 
-@names
+@pytest.mark.parametrize("name", [*NETWORKS, *SIDENETS])
 def test_bins_travel_with_the_weights(name, tmp_path):
-    one, other = NETWORKS[name](width=1 / 16, alpha=2.0, beta=20.0), NETWORKS[name](width=1 / 16)
+    make = (NETWORKS | SIDENETS)[name]
+    one, other = make(width=1 / 16, alpha=2.0, beta=20.0), make(width=1 / 16)
     torch.save(one.state_dict(), tmp_path / "weights.pt")
     other.load_state_dict(torch.load(tmp_path / "weights.pt"))
     assert torch.equal(other.edges, sid_edges(2.0, 20.0, 9))
     image = picture(1, 3, 32, 32)
     torch.testing.assert_close(other.eval()(image)["depth"], one.eval()(image)["depth"])
+    if name in SIDENETS:
+        depth = torch.tensor([2.0, 3.0, 20.0])
+        torch.testing.assert_close(other.depth_label(depth), one.depth_label(depth))
 
 
 @names
@@ -181,3 +152,11 @@ def test_cao_takes_torchvisions_checkpoint(tmp_path):
 def test_cao_options_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
         Cao(trunk_depth=18, width=1 / 16, **options)
+
+
+@pytest.mark.parametrize("decode", ["argmax-geometric", "expectation-log"])
+def test_bins_from_zero_and_a_decoding_in_log_depth_are_refused_when_built(decode):
+    """On a GPU nobody looks at the edges any more: depth would be 0 or NaN."""
+    with pytest.raises(ValueError, match="edges: expected more than 0 m"):
+        DeepLabV2(edges="uniform", alpha=0.0, decode=decode, width=1 / 16)
+    assert DeepLabV2(edges="uniform", alpha=0.0, width=1 / 16).edges[0] == 0

@@ -197,6 +197,15 @@ def test_gradients_and_precision():
     assert alone.flatten().tolist() == [0.5, 0.5]  # one pixel has no pairs
 
 
+@pytest.mark.parametrize("options", [{}, {"normalise": False}, {"entries": 13}, {"size": (3, 4)}], ids=str)
+def test_autocast_changes_nothing(options):
+    unary, image = (part.float() for part in example(k=5, height=6, width=8))
+    expected = mean_field(unary, image, **OPTIONS, **options)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = mean_field(unary, image, **OPTIONS, **options)
+    assert found.dtype == torch.float32 and torch.equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

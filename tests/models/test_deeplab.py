@@ -7,7 +7,8 @@ import torch
 import torchvision
 
 from sidelib.bins import DECODINGS, decode_classes, uniform_edges
-from sidelib.models.deeplab import ASPP, FCN, DeepLabV2, VGGTrunk
+from sidelib.models.deeplab import ASPP, FCN, DeepLabV2
+from sidelib.models.vgg import VGG16Trunk
 
 
 def count(module):
@@ -173,30 +174,11 @@ def test_fcn_takes_any_size_with_the_original_padding(stride, size):
     assert outputs["logits"].shape == (1, 4, *size) and outputs["logits"].isfinite().all()
 
 
-def test_vgg_takes_torchvisions_keys(tmp_path):
-    with torch.device("meta"):
-        theirs = torchvision.models.vgg16().state_dict()
-        ours = VGGTrunk().state_dict()
-    shapes = {key: value.shape for key, value in theirs.items() if key.startswith("features.")}
-    assert shapes == {key: value.shape for key, value in ours.items()}
-    narrow = VGGTrunk(width=1 / 64)
+def test_fcn_takes_a_whole_vgg_checkpoint(tmp_path):
+    narrow = VGG16Trunk(width=1 / 64)
     torch.save({**narrow.state_dict(), "classifier.0.weight": torch.rand(2, 2)}, tmp_path / "vgg16.pth")
     model = FCN(width=1 / 64, weights=tmp_path / "vgg16.pth")
     assert torch.equal(model.encoder.features[28].weight, narrow.features[28].weight)
-
-
-@torch.no_grad()
-def test_vgg_maps_are_torchvisions_pools():
-    trunk, image = VGGTrunk(width=1 / 16).eval(), torch.rand(1, 3, 64, 96)
-    x, pools = image, []
-    for part in trunk.features:
-        x = part(x)
-        if isinstance(part, torch.nn.MaxPool2d):
-            pools.append(x)
-    found = trunk(image)
-    assert len(pools) == 5 and all(torch.equal(a, b) for a, b in zip(found, pools[2:]))
-    assert [part.shape[1] for part in found] == trunk.channels
-    assert [96 // part.shape[-1] for part in found] == trunk.strides
 
 
 def test_fcn_options_are_checked():

@@ -117,6 +117,23 @@ def test_sam_sees_43_cells_and_an_hourglass_goes_down_twice():
     assert hourglass(torch.rand(2, 4, 9, 13)).shape == (2, 4, 9, 13)
 
 
+@pytest.mark.parametrize(
+    "options", [{"refine": "aspp"}, {"refine_block": 2}, {"output": "none"}, {"output_kernel": 5}, {"join": "product"}]
+)
+def test_a_branch_checks_its_own_options(options):
+    with pytest.raises(ValueError, match=f"^{next(iter(options))}: expected one of"):
+        DecodingBranch(5, high=False, encoder_channels=[64, 128, 256, 256, 512], **options)
+
+
+def test_the_last_block_is_handed_no_map_of_the_encoder():
+    branch = DecodingBranch(2, high=False, encoder_channels=[8, 16, 32, 32, 64], width=1 / 8)
+    given = []
+    branch.block5.register_forward_hook(lambda _, args, __: given.append(args[1]))
+    features = [torch.rand(1, c, 32 // s, 32 // s) for c, s in zip((8, 16, 32, 32, 64), (2, 4, 8, 16, 32))]
+    branch(features, image_pyramid(torch.rand(1, 3, 32, 32), (2, 4, 8, 16)))
+    assert given == [None]
+
+
 def test_direct_output_is_the_up_projection_itself():
     branch = DecodingBranch(5, high=False, encoder_channels=[64, 128, 256, 256, 512], output="direct")
     assert isinstance(branch.output, nn.Identity) and branch.block5.up.branch2[1].num_features == 5

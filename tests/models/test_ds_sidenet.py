@@ -151,6 +151,36 @@ def test_convention_labels_and_where_each_level_lies():
     assert bins.depth_label(inside).round().long().tolist() == depth_to_label(inside, bins.edges).tolist()
 
 
+@pytest.mark.parametrize("levels", ["bins", "printed", "all"])
+def test_convention_decoded_labels_are_half_a_bin_off_and_near_alpha_up_to_a_whole_one(levels):
+    """What the docstring of `levels` says, in bins: u is where a depth lies, the target its label as Eq. 1 rounds it."""
+    model = small(k=8, alpha=1.0, beta=256.0, levels=levels)
+    u = torch.linspace(0, 7.999, 4000)
+    label = u.floor() if levels == "bins" else u.round().clamp(min=1 if levels == "printed" else 0)
+    error = (model.label_depth(label).log2() - u).abs()
+    near = u < 0.5
+    assert error[~near].max().item() == pytest.approx(0.5, abs=0.01)
+    assert error[near].max().item() == pytest.approx(1.0 if levels == "printed" else 0.5, abs=0.01)
+
+
+@BOTH
+def test_a_given_depth_is_checked_and_clamped_to_the_range(network):
+    model = small(network, depth_input=True, alpha=1.0, beta=16.0).eval()
+    depth = torch.full((2, 1, 64, 96), 4.0)
+    seen = []
+    model.encoder.register_forward_hook(lambda _, args, __: seen.append(args[0][:, 3:]))
+    for metres, channel in ((1.0, -1.0), (4.0, 0.0), (16.0, 1.0), (0.0, -1.0), (-2.0, -1.0), (99.0, 1.0)):
+        found = model(image(), depth.clone().fill_(metres))
+        torch.testing.assert_close(seen[-1], torch.full_like(depth, channel))
+        assert found["depth"].isfinite().all()
+    for wrong in (depth[:1], depth[:, 0], depth[..., :-1], depth.expand(2, 2, 64, 96)):
+        with pytest.raises(ValueError, match=r"depth: expected shape \(B, 1, H, W\), here \(2, 1, 64, 96\)"):
+            model(image(), wrong)
+    for wrong, message in ((depth.int(), "int32"), ([4.0], "list")):
+        with pytest.raises(TypeError, match=f"depth: expected a floating-point tensor, found .*{message}"):
+            model(image(), wrong)
+
+
 def test_hard_decoding_takes_the_most_probable_label():
     network = small(decode="hard").eval()
     found = network(image())
@@ -177,35 +207,33 @@ def test_only_the_classification_branch_runs_at_test(network):
 
 @BOTH
 @pytest.mark.parametrize("options", [
-    {}, {"decoder": "upproj"}, {"join": "sum"}, {"refine": "shg", "refine_block": 4}, {"block4": "dense", "norm": "both"},
+    {"decoder": "upproj"}, {"encoder_skip": False}, {"rgb_skip": False}, {"join": "sum"},
+    {"refine": "shg", "refine_block": 4}, {"block4": "dense", "norm": "both"},
 ], ids=str)  # fmt: skip
 def test_gradients_reach_every_parameter(network, options):
     model = small(network, **options)
     found = model(image())
     (found["depth"].sum() + found["regression"].sum()).backward()
-    assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
 @BOTH
-@pytest.mark.parametrize("size", [(32, 32), (33, 47), (65, 97), (74, 61)])
-def test_odd_sizes_and_determinism(network, size):
+@pytest.mark.parametrize("size", [(33, 47), (65, 97)])
+def test_odd_sizes_and_the_range_of_depth(network, size):
     model = small(network, all_outputs=True).eval()
-    found, again = model(image(2, 3, *size)), model(image(2, 3, *size))
+    found = model(image(2, 3, *size))
     assert found["depth"].shape == found["regression"].shape == (2, 1, *size)
     assert found["logits"].shape == (2, 6, *size)
     low, high = model.label_depth(model.labels[0]).item(), model.label_depth(model.labels[-1]).item()
     assert (found["depth"] >= low * 0.999).all() and (found["depth"] <= high * 1.001).all()
-    assert all(torch.equal(found[name], again[name]) for name in found)
 
 
 @BOTH
-def test_compiles_without_breaks_and_keeps_its_result_in_other_layouts(network):
+def test_it_keeps_its_result_in_other_layouts(network):
     model = small(network).eval()
     with torch.no_grad():
         found = model(image())
-        if network is DSSIDENetLow:
-            compiled = torch.compile(model, backend="eager", fullgraph=True)(image())
-            torch.testing.assert_close(compiled["depth"], found["depth"])
         layout = torch.channels_last
         other = model.to(memory_format=layout)(image().contiguous(memory_format=layout))
         torch.testing.assert_close(other["depth"], found["depth"], rtol=1e-4, atol=1e-4)
@@ -213,8 +241,13 @@ def test_compiles_without_breaks_and_keeps_its_result_in_other_layouts(network):
             half = model(image())
     assert half["depth"].dtype == half["logits"].dtype == torch.float32
     torch.testing.assert_close(half["depth"], found["depth"], rtol=0.1, atol=0.1)
-    if network is DSSIDENetHigh:
-        torch.compile(model.train(), backend="eager", fullgraph=True)(image())["depth"].sum().backward()
+
+
+def test_it_compiles_for_training():
+    model = small(DSSIDENetHigh, decoder="upproj", refine=None).train()
+    found = torch.compile(model, backend="eager", fullgraph=True)(image())
+    (found["depth"].sum() + found["regression"].sum()).backward()
+    assert all(p.grad.any() for p in model.parameters())
 
 
 @BOTH
@@ -231,11 +264,6 @@ def test_errors_say_what_was_expected():
     }.items():  # fmt: skip
         with pytest.raises(ValueError, match=f"^{name}: "):
             small(**{name: value})
-    for shape in ((3, 64, 64), (1, 4, 64, 64), (0, 3, 64, 64), (1, 3, 31, 64)):
-        with pytest.raises(ValueError, match="image: "):
-            small()(torch.zeros(shape))
-    with pytest.raises(TypeError, match="image: "):
-        small()(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     with pytest.raises(ValueError, match="depth: expected none"):
         small()(image(), torch.ones(2, 1, 64, 96))
     with pytest.raises(ValueError, match="depth: expected a depth map"):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from contract import assert_compiles_and_takes_autocast_and_channels_last
+from contract import assert_takes_autocast_and_channels_last
 from torchvision.models import vgg16
 
 from sidelib.models.eigen import EigenCoarseFine, EigenThreeScale
@@ -108,15 +108,13 @@ def test_the_fine_network_sees_image_and_coarse_prediction():
 
 
 @pytest.mark.parametrize("network", BOTH)
-def test_gradients_reach_every_parameter_and_evaluation_is_deterministic(network):
+def test_depth_alone_trains_every_parameter_and_dropout_acts(network):
     model = small(network)
     found = model(image())
     for key in ("depth", "coarse"):
         assert found[key].shape == (2, 1, 64, 96) and bool((found[key] > 0).all())
     found["depth"].mean().backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
-    model.eval()
-    assert torch.equal(model(image())["depth"], model(image())["depth"])
     model = small(network, dropout=0.5)
     assert not torch.equal(model(image())["coarse"], model(image())["coarse"])
 
@@ -133,12 +131,6 @@ def test_detaching_trains_the_last_stage_alone(network):
     assert all(p.grad is not None for p in model.parameters())
 
 
-@pytest.mark.parametrize("network", BOTH)
-@pytest.mark.parametrize("size", [(32, 32), (65, 97), (228, 304), (71, 50)])
-def test_any_size_is_worked_on_at_image_size_and_comes_back(network, size):
-    assert small(network).eval()(image(*size, batch=1))["depth"].shape == (1, 1, *size)
-
-
 @pytest.mark.parametrize(("network", "smallest"), [(EigenCoarseFine, 55), (EigenThreeScale, 48)])
 def test_the_smallest_working_size_works_and_the_next_is_refused(network, smallest):
     size = (smallest, smallest)
@@ -149,28 +141,37 @@ def test_the_smallest_working_size_works_and_the_next_is_refused(network, smalle
         small(network, image_size=(smallest - 1, 96))
 
 
-@pytest.mark.parametrize("network", BOTH)
-@pytest.mark.parametrize(
-    ("given", "error"),
-    [
-        (torch.rand(3, 64, 64), ValueError), (torch.rand(1, 1, 64, 64), ValueError), (torch.rand(0, 3, 64, 64), ValueError),
-        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError),
-    ],
-)  # fmt: skip
-def test_wrong_input_is_named(network, given, error):
-    with pytest.raises(error, match="image: expected"):
-        small(network)(given)
-
-
 def test_unknown_reduction_is_named():
     with pytest.raises(ValueError, match="reduction"):
         small(EigenCoarseFine, reduction="average")
 
 
 @pytest.mark.parametrize("network", BOTH)
-def test_it_compiles_and_takes_autocast_and_channels_last(network):
+def test_it_takes_autocast_and_channels_last(network):
     model = small(network).eval()
-    assert_compiles_and_takes_autocast_and_channels_last(model, image(), rtol=0.05, atol=0.02)
+    assert_takes_autocast_and_channels_last(model, image(), rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("network", BOTH)
+@torch.no_grad()
+def test_autocast_does_not_round_log_depth(network):
+    """Near a log depth of 4, bfloat16 has 33 values from 3.5 to 4, and 3 % between two depths."""
+    model = small(network).eval()
+    ends = (
+        [model.coarse[-2], model.fine["4"][0]]
+        if network is EigenCoarseFine
+        else [model.scale2["5"][0], model.scale3["4"][0]]
+    )
+    made = []
+    for end in ends:
+        end.bias.fill_(3.9)
+        end.register_forward_hook(lambda part, given, out: made.append(out))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(image())
+    assert [out.dtype for out in made] == [torch.float32] * 2
+    for out, name in zip(made, ("coarse", "depth")):
+        assert found[name].dtype == torch.float32
+        assert (out != out.bfloat16()).float().mean() > 0.9
 
 
 @pytest.mark.parametrize("network", BOTH)

@@ -46,6 +46,14 @@ def test_votes_by_hand():
     assert expected_range_vote(p, ranges, 12.0).tolist() == [True, False]
     # Of the first two: (10 + 0.4)/0.7 = 14.86 and (0.8 + 3)/0.7 = 5.43
     assert expected_range_vote(p, ranges, 6.0, top=2).tolist() == [True, False]
+    for vote in (majority_vote, weighted_vote):  # ~1 is -2: every vote would count, and for "low"
+        with pytest.raises(TypeError, match="^high: expected a bool tensor.*int64"):
+            vote(p, high.long(), top=3)
+        with pytest.raises(TypeError, match="^high: .*list"):
+            vote(p, high.tolist(), top=3)
+    for top in (0, 6, -1):
+        with pytest.raises(ValueError, match=f"^top: .*found {top}$"):
+            expected_range_vote(p, ranges, 6.0, top=top)
     with pytest.raises(ValueError, match="^probabilities: "):
         majority_vote(p[0], high)
     with pytest.raises(ValueError, match="^top: "):
@@ -157,8 +165,9 @@ def test_fusion_starts_as_the_geometric_mean_of_the_two_branches():
     model = BranchFusion(width=1 / 8).eval()
     with torch.no_grad():
         found = model(image(2, (33, 65)))
-        compiled = torch.compile(model, backend="eager", fullgraph=True)(image(2, (33, 65)))
-    torch.testing.assert_close(compiled["depth"], found["depth"])
+        plain = BranchFusion(DSSIDENetLow(width=1 / 8, decoder="upproj")).eval()
+        compiled = torch.compile(plain, backend="eager", fullgraph=True)(image())
+        torch.testing.assert_close(compiled["depth"], plain(image())["depth"])
     torch.testing.assert_close(found["depth"], (found["classification"] * found["regression"]).sqrt())
     deep = BranchFusion(DSSIDENetHigh(width=1 / 8, regression_as="disparity"), layers=3, hidden=4)
     found = deep(image())
@@ -171,6 +180,25 @@ def test_fusion_starts_as_the_geometric_mean_of_the_two_branches():
         BranchFusion(width=1 / 8, layers=0)
 
 
+@torch.no_grad()
+def test_autocast_does_not_round_the_fused_log_depth():
+    torch.manual_seed(0)
+    model = BranchFusion(width=1 / 8, layers=2).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(image())
+    first, second = found["classification"].log(), found["regression"].log()
+    expected = (model.classification(first) + model.regression(second)).exp()
+    assert found["depth"].dtype == torch.float32
+    torch.testing.assert_close(found["depth"], expected)  # of the branches' own, rounded, depths
+
+
+def test_category_numbers_are_no_mapping():
+    """[3, 17] may mean categories 3 and 17; as truth values they would mean that there are two, both of high range."""
+    for wrong in ([3, 17, 200], [0, 1, 1], torch.ones(365)):
+        with pytest.raises(TypeError, match="^high_categories: expected True or False"):
+            small(stage1="scene", high_categories=wrong, top=1)
+
+
 def test_errors_say_what_was_expected():
     for options, name in [
         ({"stage1": "both"}, "stage1"), ({"stage1": "scene", "vote": "median"}, "vote"), ({"stage1": "scene"}, "high_categories"),
@@ -180,7 +208,3 @@ def test_errors_say_what_was_expected():
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=f"^{name}: "):
             small(**options)
-    model = small().eval()
-    for shape in ((3, 64, 64), (0, 3, 64, 64), (1, 3, 16, 64)):
-        with pytest.raises(ValueError, match="image: "):
-            model(torch.zeros(shape))

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sidelib.geometry import rotation_from_angles
+from sidelib.geometry import rigid_motion, rotation_from_angles
+from sidelib.models.receptive import theoretical_field
 from sidelib.models.self_supervised import DepthCNN, ExplainabilityCNN, PoseCNN
 
 NETWORKS = [
@@ -98,6 +99,19 @@ def test_convention_pose_is_translation_then_angles_a_hundredth_of_the_last_laye
     assert found["transform"][0, 0, 3].tolist() == [0, 0, 0, 1]
 
 
+def test_the_transform_is_rigid_and_nothing_looks_at_its_values():
+    """`rigid_motion` would, and a GPU would have to be waited for; "meta" has no values to look at."""
+    model = small(PoseCNN)
+    found = model(*inputs(model))
+    expected = rigid_motion(rotation_from_angles(*found["pose"][..., 3:].unbind(-1)), found["pose"][..., :3])
+    assert torch.equal(found["transform"], expected)
+    box = theoretical_field(model, (64, 96))
+    assert box == (0, 0, 64, 96)  # averaged over the cells: every pixel counts
+    model.to("meta")
+    given = [tensor.to("meta") for tensor in inputs(model)]
+    assert model(*given)["transform"].shape == (2, 2, 4, 4)
+
+
 def test_each_frame_matters_and_the_target_comes_first():
     model = small(PoseCNN)
     target, sources = inputs(model)
@@ -127,21 +141,20 @@ def test_the_encoder_may_be_the_pose_networks_and_keeps_its_weights():
         ExplainabilityCNN(encoder=pose.encoder)
 
 
-@each
+@pytest.mark.parametrize(("network", "options"), [found for found in NETWORKS if found[1]])
 def test_gradients_reach_every_parameter(network, options):
     model = small(network, **options)
     sum((tensor * torch.rand_like(tensor)).sum() for tensor in flat(model(*inputs(model)))).backward()
-    assert not [key for key, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert not [key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
 @each
 @torch.inference_mode()
-def test_eval_is_deterministic_and_any_size_passes(network, options):
+def test_convention_coarser_scales_round_up(network, options):
     model = small(network, **options).eval()
-    for size in ((32, 32), (33, 47), (65, 90)):
-        given = inputs(model, size, 1)
-        found = model(*given)
-        assert all(torch.equal(one, other) for one, other in zip(flat(found), flat(model(*given))))
+    for size in ((33, 47), (65, 90)):
+        found = model(*inputs(model, size, 1))
         scales = found.get("disparities", found.get("masks", ()))
         assert [tuple(x.shape[-2:]) for x in scales] == [
             (-(-size[0] // 2**k), -(-size[1] // 2**k)) for k in range(len(scales))
@@ -149,12 +162,11 @@ def test_eval_is_deterministic_and_any_size_passes(network, options):
 
 
 @each
-def test_compiles_without_breaks_and_agrees_in_half_precision_and_channels_last(network, options):
+def test_it_agrees_in_half_precision_and_channels_last(network, options):
     model = small(network, **options).eval()
     given = inputs(model)
     with torch.no_grad():
         expected = flat(model(*given))
-        torch.testing.assert_close(flat(torch.compile(model, backend="eager", fullgraph=True)(*given)), expected)
         with torch.autocast("cpu", torch.bfloat16):
             half = flat(model(*given))
         for one, other in zip(half, expected):
@@ -168,15 +180,6 @@ def test_compiles_without_breaks_and_agrees_in_half_precision_and_channels_last(
 def test_the_width_keeps_the_structure(network, options):
     with torch.device("meta"):
         assert set(network(**options).state_dict()) == set(network(**options, width=1 / 8).state_dict())
-
-
-@each
-def test_what_is_no_image_is_refused(network, options):
-    model = small(network, **options)
-    rest = inputs(model)[1:]
-    for shape, message in (((3, 64, 96), "shape"), ((0, 3, 64, 96), "empty"), ((2, 3, 31, 64), "at least 32×32")):
-        with pytest.raises(ValueError, match=message):
-            model(torch.zeros(shape), *rest)
 
 
 @pytest.mark.parametrize("network", [PoseCNN, ExplainabilityCNN])

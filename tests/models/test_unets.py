@@ -137,37 +137,27 @@ def test_parameters_are_those_of_a_hand_computation_and_of_the_docstring(network
     assert f"{printed:,}".replace(",", " ") in network.__doc__
 
 
-@pytest.mark.parametrize(("network", "options"), [*((network, {}) for network in NETWORKS), *READINGS])
+@pytest.mark.parametrize(("network", "options"), READINGS)
 def test_gradients_reach_every_parameter(network, options):
     model = small(network, **options)
     found = model(torch.rand(2, 3, 64, 96))
     assert found["depth"].shape == found["regression"].shape == (2, 1, 64, 96)
     (found["regression"] * torch.rand(2, 1, 64, 96)).sum().backward()
-    without = [key for key, p in model.named_parameters() if p.grad is None]
-    assert not without
-    assert any(p.grad.abs().max() > 0 for p in model.encoder.parameters())
+    assert not [key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()]
 
 
 @each
 @torch.inference_mode()
-def test_depth_is_positive_deterministic_and_any_size_passes(network):
-    model = small(network).eval()
-    for size in ((32, 32), (33, 47), (65, 90)):
-        image = torch.rand(1, 3, *size)
-        found = model(image)
-        assert found["depth"].shape == (1, 1, *size) and found["depth"].dtype == torch.float32
-        assert (found["depth"] >= 1e-3).all()
-        assert torch.equal(found["depth"], model(image)["depth"])
+def test_depth_is_at_least_min_depth(network):
+    assert (small(network).eval()(torch.rand(1, 3, 65, 90))["depth"] >= 1e-3).all()
 
 
 @each
-def test_compiles_without_breaks_and_agrees_in_half_precision_and_channels_last(network):
+def test_it_agrees_in_half_precision_and_channels_last(network):
     model = small(network).eval()
     image = torch.rand(2, 3, 64, 96)
     with torch.no_grad():
         expected = model(image)["regression"]
-        compiled = torch.compile(model, backend="eager", fullgraph=True)(image)["regression"]
-        torch.testing.assert_close(compiled, expected)
         with torch.autocast("cpu", torch.bfloat16):
             half = model(image)["regression"]
         assert half.dtype == torch.float32
@@ -183,12 +173,17 @@ def test_the_width_keeps_the_structure(network):
     assert sum(p.numel() for p in narrow.parameters()) < sum(p.numel() for p in wide.parameters()) / 20
 
 
-@each
-def test_what_is_no_image_is_refused(network):
-    model = small(network)
-    for shape, message in (((3, 64, 96), "shape"), ((0, 3, 64, 96), "empty"), ((1, 3, 31, 64), "at least 32×32")):
-        with pytest.raises(ValueError, match=message):
-            model(torch.zeros(shape))
+def test_de_noskip_starts_with_most_pixels_alive():
+    """From torch's own start of the last bias, half of what the final ReLU gives is 0."""
+    shares = {"0.5": [], "torch's": []}
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = DENoSkip(width=1 / 8)
+        assert model.head[0].bias.item() == 0.5
+        for found in shares.values():
+            found.append((model(torch.rand(2, 3, 64, 96))["regression"] == 0).float().mean().item())
+            model.head[0].reset_parameters()
+    assert sum(shares["0.5"]) / 4 < 0.25 and sum(shares["torch's"]) / 4 > 0.35
 
 
 def test_a_whole_torchvision_checkpoint_fits_the_shortened_encoder(tmp_path):

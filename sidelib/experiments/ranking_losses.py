@@ -1,0 +1,41 @@
+"""Thesis chapter 4 as an experiment: one network, trained to rank pixels by three losses."""
+
+from sidelib.experiments.experiment import DataPlan, Experiment, Judgement, Sizes, Source, Variant
+from sidelib.experiments.plans import MIXED, PHOTOGRAPH
+from sidelib.training.objectives import Term, objective
+from sidelib.training.schedule import Schedule
+
+__all__ = ["RANKING_LOSSES"]
+
+
+def _variant(name, loss, count, **options):
+    return Variant(name, "encdec-resnet", objective(Term(loss, options=options, count=count)))
+
+
+_NYU = {"split": "test"}
+
+RANKING_LOSSES = Experiment(
+    name="ranking-losses",
+    about="EncDecResNet trained with pairwise, ListMLE and weighted ListMLE losses (thesis, Tables 4.3 and 4.4)",
+    variants=(
+        _variant("pairwise", "pairwise_ranking", 3000),
+        _variant("listmle", "listmle", 500),
+        _variant("weighted-listmle", "weighted_listmle", 500),
+    ),
+    plans={
+        "scenes": MIXED,
+        "nyu": DataPlan(
+            train=(Source("nyu", {"split": "train"}),),
+            val=(Source("nyu", _NYU),),
+            tests={"nyu": Judgement((Source("nyu", _NYU),)), "motorcycle": PHOTOGRAPH},
+            needs_root=True,
+        ),
+    },
+    # The thesis names no schedule; the trunk starts from random weights, so all parts learn at one rate.
+    schedule=Schedule(optimiser="adam", lr=1e-3, shape="cosine", warm_up=50, clip=10.0),
+    sizes={
+        "smoke": Sizes((32, 40), 16, 8, 1 / 16, 4, 8, 4, 2),
+        "laptop": Sizes((64, 80), 2000, 200, 1 / 8, 8, 3000, 250, 5),
+        "gpu": Sizes((384, 384), 20_000, 400, 1.0, 16, 20_000, 1000, 5),
+    },
+)

@@ -1,0 +1,3 @@
+"""Training: the data, the modules and what happens to a sample on its way."""
+
+__all__ = []
