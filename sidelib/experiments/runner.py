@@ -109,7 +109,8 @@ def run(
             settings = experiment.settings(variant, data, profile)
             if chief and record.has(variant.name, seed, settings):
                 continue  # another runner has finished it meanwhile
-            say(f"[{number}/{len(pending)}] {experiment.name}: {name}")
+            if chief:
+                say(f"[{number}/{len(pending)}] {experiment.name}: {name}")
             made = _train_and_judge(
                 experiment, variant, sizes, seed, train, val, tests, folder / settings, device, flags
             )

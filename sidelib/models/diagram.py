@@ -64,7 +64,7 @@ def diagram(model, size, *, title=None, limit=16):
             'fill="#1f8a8a" fill-opacity="0.55" stroke="currentColor" stroke-width="0.8"/>'
         )
         x = _LEFT + 1.15 * _BAR + 10
-        parts.append(f'<text x="{x:.0f}" y="{middle - 1:.1f}">{escape(_short(label, 32))}</text>')
+        parts.append(f'<text x="{x:.0f}" y="{middle - 1:.1f}">{escape(_short(label, 28))}</text>')
         parts.append(f'<text x="{x:.0f}" y="{middle + 11:.1f}" font-size="10.5">{shape}</text>')
     return "\n".join([*parts, "</svg>"])
 

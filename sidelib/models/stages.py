@@ -35,18 +35,28 @@ class Stage:
 
 def _run(model, size):
     """The network's calls in order, as (name, shape or None, graph node), and the node that made the image."""
-    calls, handles = [], []
+    calls, handles, given = [], [], {}
+
+    def noting_inputs(name):
+        # Before the call: an in-place layer changes the node of its own input.
+        def note(module, inputs):
+            given[name] = [x.grad_fn for x in inputs if isinstance(x, torch.Tensor) and x.grad_fn is not None]
+
+        return note
 
     def noting(name):
         def note(module, inputs, output):
             maps = [tensor for tensor in tensors(output).values() if tensor.ndim == 4]
             single = isinstance(output, torch.Tensor) and len(maps) == 1
+            if single and output.grad_fn in given.pop(name, ()):
+                return  # hands on what it was given, as dropout does in evaluation: no stage of its own
             calls.append((name, tuple(output.shape[1:]) if single else None, output.grad_fn if single else None))
 
         return note
 
     for name, part in model.named_modules():
         if name:
+            handles.append(part.register_forward_pre_hook(noting_inputs(name)))
             handles.append(part.register_forward_hook(noting(name)))
     try:
         inputs = [tensor.requires_grad_(True) * 1 for tensor in example_inputs(model, size)]

@@ -80,7 +80,7 @@ class DepthModule(pl.LightningModule):
         """Log the metrics of the whole validation set."""
         found = self.measures.compute()
         if self.objective.ranks:
-            self.log("val_whdr", found)
+            self.log("val_whdr", found, sync_dist=True)
         else:
-            self.log_dict({f"val_{name}": found[name] for name in _VALIDATION})
+            self.log_dict({f"val_{name}": found[name] for name in _VALIDATION}, sync_dist=True)
         self.measures.reset()

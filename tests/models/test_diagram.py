@@ -52,6 +52,12 @@ def test_lists_are_opened_and_equal_neighbours_share_a_box():
     assert "features.transition1" in [stage.label for stage in stages(DenseNetTrunk(width=1 / 8), (64, 96))]
 
 
+def test_what_does_nothing_in_evaluation_is_no_stage():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.Dropout(), nn.Identity(), nn.Conv2d(8, 1, 1))
+    found = stages(network, (8, 8))
+    assert [(stage.label, stage.reads) for stage in found] == [("0", [-1]), ("3", [0])]
+
+
 def test_a_small_limit_gives_fewer_boxes_and_parallel_branches_read_the_same_stage():
     model = nn.Sequential(*(nn.Sequential(*(nn.Conv2d(3, 3, 3, 2, 1) for _ in range(3))) for _ in range(2)))
     assert len(stages(model, (64, 64))) == 6
