@@ -31,7 +31,7 @@ LAINA_REPLICATION = Experiment(
     schedule=Schedule(optimiser="sgd", lr=0.015, shape="cosine", weight_decay=5e-5, momentum=0.9),
     sizes={
         "smoke": Sizes((32, 40), 16, 8, 1 / 16, 4, 8, 4, 2),
-        "laptop": Sizes((64, 80), 2000, 200, 1 / 8, 32, 800, 100, 5),
+        "laptop": Sizes((64, 80), 4000, 200, 1 / 8, 32, 1000, 100, 5),
         "gpu": Sizes((228, 304), 20_000, 400, 1.0, 32, 10_000, 1000, 5),
     },
 )

@@ -35,7 +35,7 @@ RANKING_LOSSES = Experiment(
     schedule=Schedule(optimiser="adam", lr=1e-3, shape="cosine", warm_up=50, clip=10.0),
     sizes={
         "smoke": Sizes((32, 40), 16, 8, 1 / 16, 4, 8, 4, 2),
-        "laptop": Sizes((64, 80), 2000, 200, 1 / 8, 8, 3000, 250, 5),
+        "laptop": Sizes((64, 80), 4000, 200, 1 / 8, 8, 3000, 250, 5),
         "gpu": Sizes((384, 384), 20_000, 400, 1.0, 16, 20_000, 1000, 5),
     },
 )
