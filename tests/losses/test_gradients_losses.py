@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_contract import assert_invalid_pixels_do_nothing, assert_least_and_flat
 from scipy import ndimage
 
 from sidelib.losses import berhu, gradient_direction, gradient_magnitude, hqmd_objective
@@ -151,32 +152,17 @@ def test_images_of_a_batch_do_not_touch(loss):
 
 @every_loss
 def test_invalid_pixels_influence_neither_value_nor_gradient(loss):
-    prediction, target, mask = random_maps()
-    results = []
-    for junk in (0.0, 1e30, math.nan, math.inf):
-        for other in (1.0, junk):
-            leaf = prediction.where(mask, other).requires_grad_()
-            value = loss(leaf, target.where(mask, junk), mask)
-            value.backward()
-            results.append((value.item(), leaf.grad))
-    for value, gradient in results:
-        assert value == results[0][0]
-        assert torch.equal(gradient, results[0][1])
-        assert not gradient[~mask].any()
+    assert_invalid_pixels_do_nothing(loss, *random_maps())
 
 
 @every_loss
 def test_nothing_valid_nothing_wrong_and_one_pixel_stay_finite(loss):
     prediction, target, mask = random_maps()
-    small = [torch.full((1, 1, height, width), 2.0) for height, width in ((1, 1), (2, 5), (5, 2))]
-    cases = [(prediction, target, torch.zeros_like(mask)), (target, target, mask)]
-    cases += [(depth, depth, None) for depth in small]
-    for values, truth, valid in cases:
-        leaf = values.clone().requires_grad_()
-        value = loss(leaf, truth, valid)
-        value.backward()
-        assert value.item() == 0
-        assert not leaf.grad.any()
+    assert_least_and_flat(loss, prediction, target, torch.zeros_like(mask))
+    assert_least_and_flat(loss, target, target, mask)
+    for height, width in ((1, 1), (2, 5), (5, 2)):
+        depth = torch.full((1, 1, height, width), 2.0)
+        assert_least_and_flat(loss, depth, depth)
 
 
 @every_loss

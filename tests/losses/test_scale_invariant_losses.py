@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_contract import assert_invalid_pixels_do_nothing, assert_least_and_flat
 
 from sidelib.losses import scale_invariant_gradient, scale_invariant_log
 
@@ -148,18 +149,7 @@ def test_small_errors_on_a_large_common_factor_keep_their_digits():
 
 @every_loss
 def test_invalid_pixels_influence_neither_value_nor_gradient(loss):
-    prediction, target, mask = random_maps()
-    results = []
-    for junk in (1.0, 0.0, -1.0, math.nan, math.inf):
-        for other in (1.0, junk):
-            leaf = prediction.where(mask, other).requires_grad_()
-            value = loss(leaf, target.where(mask, junk), mask)
-            value.backward()
-            results.append((value.item(), leaf.grad))
-    for value, gradient in results:
-        assert value == results[0][0]
-        assert torch.equal(gradient, results[0][1])
-        assert not gradient[~mask].any()
+    assert_invalid_pixels_do_nothing(loss, *random_maps(), junk=(1.0, 0.0, -1.0, math.nan, math.inf))
 
 
 @every_loss
@@ -167,16 +157,9 @@ def test_invalid_pixels_influence_neither_value_nor_gradient(loss):
 def test_nothing_valid_nothing_wrong_and_one_pixel_stay_finite(loss, degree):
     prediction, target, mask = random_maps()
     one = torch.full((1, 1, 1, 1), 2.0)
-    for values, truth, valid in (
-        (prediction, target, torch.zeros_like(mask)),
-        (target, target, mask),
-        (one, one, None),
-    ):
-        leaf = values.clone().requires_grad_()
-        value = loss(leaf, truth, valid, lambda_si=degree)
-        value.backward()
-        assert value.item() == 0
-        assert not leaf.grad.any()
+    assert_least_and_flat(loss, prediction, target, torch.zeros_like(mask), lambda_si=degree)
+    assert_least_and_flat(loss, target, target, mask, lambda_si=degree)
+    assert_least_and_flat(loss, one, one, lambda_si=degree)
 
 
 @every_loss
