@@ -7,7 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from masked_contract import assert_invalid_pixels_do_nothing, assert_least_and_flat
+from masked_contract import (
+    assert_compiles,
+    assert_half_precision_computes_in_float32,
+    assert_invalid_pixels_do_nothing,
+    assert_least_and_flat,
+    draw_maps,
+)
 from scipy import ndimage
 
 from sidelib.losses import berhu, gradient_direction, gradient_magnitude, hqmd_objective
@@ -23,11 +29,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
 
 def random_maps(batch=2, height=7, width=8, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    draw = torch.rand((2, batch, 1, height, width), generator=generator, dtype=torch.float64) * 4 + 0.5
-    mask = torch.rand((batch, 1, height, width), generator=generator) > 0.05
-    mask[0, 0, :3, :3] = True
-    return *draw, mask
+    return draw_maps(batch, height, width, seed, span=4, nearest=0.5, missing=0.05, kept=(0, slice(3), slice(3)))
 
 
 def scipy_sobel(image):
@@ -181,22 +183,12 @@ def test_gradient(loss):
 @every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(loss, dtype):
-    prediction, target, mask = random_maps()
-    prediction, target = prediction.to(dtype).requires_grad_(), target.to(dtype)
-    value = loss(prediction, target, mask)
-    value.backward()
-    assert value.dtype == torch.float32
-    assert bool(prediction.grad.isfinite().all())
-    assert value == loss(prediction.float(), target.float(), mask)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert loss(prediction.float(), target.float(), mask) == value
+    assert_half_precision_computes_in_float32(loss, dtype, *random_maps())
 
 
 @every_loss
 def test_compiles_without_a_graph_break(loss):
-    maps = [part.float() if part.is_floating_point() else part for part in random_maps()]
-    torch._dynamo.reset()
-    assert torch.compile(loss, backend="eager", fullgraph=True)(*maps) == loss(*maps)
+    assert_compiles(loss, *random_maps())
 
 
 @every_loss

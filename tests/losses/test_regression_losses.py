@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from masked_contract import assert_invalid_pixels_do_nothing, assert_least_and_flat
+from masked_contract import (
+    assert_compiles,
+    assert_half_precision_computes_in_float32,
+    assert_invalid_pixels_do_nothing,
+    assert_least_and_flat,
+    draw_maps,
+)
 
 from sidelib.losses import berhu, l1, l2
 
@@ -26,11 +32,7 @@ def maps(*values):
 
 
 def random_maps(batch=2, height=3, width=4, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    draw = torch.rand((2, batch, 1, height, width), generator=generator, dtype=torch.float64) * 9 + 0.5
-    mask = torch.rand((batch, 1, height, width), generator=generator) > 0.3
-    mask[0, 0, 0, 0] = True
-    return *draw, mask
+    return draw_maps(batch, height, width, seed, span=9, nearest=0.5, missing=0.3, kept=(0, 0, 0))
 
 
 def berhu_by_definition(prediction, target, mask, share=0.2):
@@ -183,22 +185,12 @@ def test_gradient(loss):
 @every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(loss, dtype):
-    prediction, target, mask = random_maps()
-    prediction, target = prediction.to(dtype).requires_grad_(), target.to(dtype)
-    value = loss(prediction, target, mask)
-    value.backward()
-    assert value.dtype == torch.float32
-    assert prediction.grad.dtype == dtype
-    assert value == loss(prediction.float(), target.float(), mask)
-    assert value == loss(prediction, target.float(), mask)
+    assert_half_precision_computes_in_float32(loss, dtype, *random_maps())
 
 
 @every_loss
 def test_compiles_without_a_graph_break(loss):
-    prediction, target, mask = (part.float() if part.is_floating_point() else part for part in random_maps())
-    torch._dynamo.reset()
-    compiled = torch.compile(loss, backend="eager", fullgraph=True)
-    assert compiled(prediction, target, mask) == loss(prediction, target, mask)
+    assert_compiles(loss, *random_maps())
 
 
 @every_loss

@@ -6,7 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from masked_contract import assert_invalid_pixels_do_nothing, assert_least_and_flat
+from masked_contract import (
+    assert_compiles,
+    assert_half_precision_computes_in_float32,
+    assert_invalid_pixels_do_nothing,
+    assert_least_and_flat,
+    draw_maps,
+)
 
 from sidelib.losses import scale_invariant_gradient, scale_invariant_log
 
@@ -19,11 +25,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
 
 def random_maps(batch=2, height=3, width=4, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    draw = torch.rand((2, batch, 1, height, width), generator=generator, dtype=torch.float64) * 9 + 0.5
-    mask = torch.rand((batch, 1, height, width), generator=generator) > 0.3
-    mask[:, 0, 0, :2] = True
-    return *draw, mask
+    return draw_maps(batch, height, width, seed, span=9, nearest=0.5, missing=0.3, kept=(slice(None), 0, slice(2)))
 
 
 def log_errors(prediction, target, mask):
@@ -195,20 +197,12 @@ def test_gradient(loss):
 @every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(loss, dtype):
-    prediction, target, mask = random_maps()
-    prediction, target = prediction.to(dtype).requires_grad_(), target.to(dtype)
-    value = loss(prediction, target, mask)
-    value.backward()
-    assert value.dtype == torch.float32
-    assert bool(prediction.grad.isfinite().all())
-    assert value == loss(prediction.float(), target.float(), mask)
+    assert_half_precision_computes_in_float32(loss, dtype, *random_maps())
 
 
 @every_loss
 def test_compiles_without_a_graph_break(loss):
-    maps = [part.float() if part.is_floating_point() else part for part in random_maps()]
-    torch._dynamo.reset()
-    assert torch.compile(loss, backend="eager", fullgraph=True)(*maps) == loss(*maps)
+    assert_compiles(loss, *random_maps())
 
 
 @every_loss
