@@ -116,9 +116,9 @@ class Reach:
         self.visit(ast.parse(path.read_bytes()), module)
 
     def _read(self, call):
-        """Note a call of `table`, `results` or `claim`, by its literal arguments where it has them."""
+        """Note a call of `table`, `results`, `panel` or `claim`, by its literal arguments where it has them."""
         name = getattr(call.func, "id", getattr(call.func, "attr", None))
-        if name not in ("table", "results", "claim", "settle"):
+        if name not in ("table", "results", "panel", "claim", "settle"):
             return
         literals = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         known = len(literals) == len(call.args) and bool(call.args)
@@ -160,7 +160,8 @@ def _read_digest(read, root):
         return _folder(
             book / "tables" / "_".join(arguments) if not arguments else book / "tables" / f"{'_'.join(arguments)}.csv"
         )
-    return _folder(book.joinpath("results", *arguments[:1], *(["-".join(arguments[1:])] if arguments[1:] else [])))
+    # results(experiment, data, profile) and panel(experiment, data, profile, run): the whole folder of the record
+    return _folder(book.joinpath("results", *arguments[:1], *(["-".join(arguments[1:3])] if arguments[1:] else [])))
 
 
 def parts_of(source, parameters, root=ROOT, extra=()):

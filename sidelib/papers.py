@@ -1,6 +1,6 @@
 """What the papers print and what we recorded: the only way to read `book/tables` and `book/results`.
 
-Reading through these two functions, with literal arguments, is what lets the build see which chapters a changed
+Reading through these functions, with literal arguments, is what lets the build see which chapters a changed
 table or result concerns.
 """
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["results", "table"]
+__all__ = ["panel", "results", "table"]
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 
@@ -33,14 +33,35 @@ def table(paper, name):
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def results(experiment, data, profile):
-    """The recorded runs of an experiment: `book/results/<experiment>/<data>-<profile>/runs.csv`, one row a run.
+def results(experiment, data, profile, *, table="runs"):
+    """The recorded runs of an experiment: `book/results/<experiment>/<data>-<profile>/runs.csv`.
+
+    Args:
+        experiment, data, profile: as in the name of the folder; literals, so that the build sees them.
+        table: "runs" (a row for each run, test set and protocol) or "curves" (a row for each run and round).
 
     Raises:
         FileNotFoundError: naming the file, and the results that there are.
     """
-    path = BOOK / "results" / experiment / f"{data}-{profile}" / "runs.csv"
+    path = _recorded(experiment, data, profile) / f"{table}.csv"
     if not path.is_file():
         known = sorted(str(found.parent.relative_to(BOOK / "results")) for found in BOOK.glob("results/*/*/runs.csv"))
         raise FileNotFoundError(f"{path}: not recorded; recorded are: {', '.join(known) or 'none'}")
     return pd.read_csv(path)
+
+
+def panel(experiment, data, profile, run):
+    """The picture of a recorded run's predictions, as PNG bytes; `run` is `<variant>-<seed>`.
+
+    Raises:
+        FileNotFoundError: naming the file, and the pictures that there are.
+    """
+    path = _recorded(experiment, data, profile) / "panels" / f"{run}.png"
+    if not path.is_file():
+        known = sorted(found.stem for found in path.parent.glob("*.png"))
+        raise FileNotFoundError(f"{path}: no such picture; there are: {', '.join(known) or 'none'}")
+    return path.read_bytes()
+
+
+def _recorded(experiment, data, profile):
+    return BOOK / "results" / experiment / f"{data}-{profile}"

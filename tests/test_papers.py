@@ -33,6 +33,18 @@ def test_results_are_read_by_experiment_data_and_profile(tmp_path, monkeypatch):
         papers.results("losses", "nyu", "gpu")
 
 
+def test_curves_and_panels_of_a_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(papers, "BOOK", tmp_path)
+    folder = tmp_path / "results" / "losses" / "scenes-laptop"
+    (folder / "panels").mkdir(parents=True)
+    (folder / "curves.csv").write_text("step,val_loss\n10,0.5\n")
+    (folder / "panels" / "l1-0.png").write_bytes(b"picture")
+    assert papers.results("losses", "scenes", "laptop", table="curves")["step"].tolist() == [10]
+    assert papers.panel("losses", "scenes", "laptop", "l1-0") == b"picture"
+    with pytest.raises(FileNotFoundError, match="l2-0.png: no such picture; there are: l1-0"):
+        papers.panel("losses", "scenes", "laptop", "l2-0")
+
+
 @pytest.mark.parametrize("path", sorted((papers.BOOK / "tables").glob("*.csv")), ids=lambda path: path.stem)
 def test_every_transcribed_table_is_well_formed(path):
     with open(path, encoding="utf-8", newline="") as file:

@@ -81,6 +81,7 @@ def chapter(project, code):
         ("table('thesis', '1')", "book/tables/thesis_2.csv", False),
         ("table('thesis', name)", "book/tables/thesis_2.csv", True),
         ("results('exp', 'scenes', 'laptop')", "book/results/exp/scenes-laptop/runs.csv", True),
+        ("panel('exp', 'scenes', 'laptop', 'l1-0')", "book/results/exp/scenes-laptop/runs.csv", True),
         ("results(name, 'scenes', 'laptop')", "book/results/exp/scenes-laptop/runs.csv", True),
         ("1", "book/tables/thesis_1.csv", False),
         ("claim('T1', holds=True)", "book/claims.csv", False),  # the row added is another claim's
