@@ -1,6 +1,7 @@
 """Evaluation measures: pure functions; crops, caps and alignment belong to a protocol and are applied before."""
 
 from sidelib.metrics.alignment import align
+from sidelib.metrics.consistency import log_error_bounds
 from sidelib.metrics.depth import (
     abs_rel,
     aligned_rmse_log,
@@ -40,6 +41,7 @@ __all__ = [
     "evaluate",
     "irmse",
     "log10",
+    "log_error_bounds",
     "mae",
     "mean_average_precision",
     "ndcg",
