@@ -31,7 +31,8 @@ RANKING_LOSSES = Experiment(
             needs_root=True,
         ),
     },
-    # The thesis names no schedule; the trunk starts from random weights, so all parts learn at one rate.
+    # The thesis says SGD and no more. Adam needs no search for a rate; the trunk starts from random weights, so all parts
+    # learn alike.
     schedule=Schedule(optimiser="adam", lr=1e-3, shape="cosine", warm_up=50, clip=10.0),
     sizes={
         "smoke": Sizes((32, 40), 16, 8, 1 / 16, 4, 8, 4, 2),
