@@ -1,5 +1,6 @@
 """From an experiment's data plan to data sets: opened, joined, and brought to one size."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from torch.utils.data import ConcatDataset, Dataset
 from sidelib.data import load
 from sidelib.provenance import ROOT
 
-__all__ = ["CACHE", "open_sources", "open_tests", "open_training"]
+__all__ = ["CACHE", "Joined", "checked_root", "open_sources", "open_tests", "open_training", "worker_count"]
 
 CACHE = ROOT / "_build" / "cache" / "scenes"
 _CPU_PIXELS = 200_000  # scenes of more pixels are not kept on disk: at 480×640 each would take 5 MB
@@ -106,8 +107,13 @@ def checked_root(plan, data, root):
     return Path(root) if root else None
 
 
-def worker_count(device):
-    """Processes that load files for a GPU; none else, since cached scenes are read faster than handed over."""
-    import os
+def worker_count(dataset, device):
+    """Processes that load data: some for files and a GPU, none else.
 
-    return min(8, os.cpu_count() or 1) if torch.device(device).type == "cuda" else 0
+    Cached scenes are read faster than handed over from another process, and what renders on the GPU must stay in this one.
+    """
+    parts = getattr(dataset, "datasets", [dataset])
+    renders = any(getattr(part, "arrays", "files") is None for part in parts)
+    if renders or torch.device(device).type != "cuda":
+        return 0
+    return min(8, os.cpu_count() or 1)

@@ -115,7 +115,7 @@ def run(
                 experiment, variant, sizes, seed, train, val, tests, folder / settings, device, flags
             )
             if chief:
-                origin = provenance.collect(profile=profile, data=data, device=device, seed=seed)
+                origin = _origin(profile, data, device, seed)
                 record.add(variant.name, seed, settings, provenance=origin | made.pop("facts"), **made)
                 _tidy(folder / settings)
                 rows = "; ".join(_line(row) for row in made["rows"][:2])
@@ -142,7 +142,7 @@ def _train_and_judge(experiment, variant, sizes, seed, train, val, tests, folder
     found = fit(
         network, variant.objective, train, val, schedule, steps=sizes.steps, round_steps=sizes.round_steps,
         batch=sizes.batch, seed=seed, folder=folder, transform=transform, device=device,
-        workers=0 if _renders(train) else worker_count(device), progress=None, flags=flags,
+        workers=worker_count(train, device), flags=flags,
     )  # fmt: skip
     network.to(device).eval()
     if found.diverged is None:
@@ -162,11 +162,14 @@ def _train_and_judge(experiment, variant, sizes, seed, train, val, tests, folder
     return {"rows": rows, "curves": found.curves, "panel": picture, "facts": facts}
 
 
-def _renders(dataset):
-    return getattr(dataset, "arrays", "files") is None
+def _origin(profile, data, device, seed):
+    """Commit, lock, device and versions; not the seconds of the process, which may do many runs."""
+    facts = provenance.collect(profile=profile, data=data, device=device, seed=seed)
+    return {name: value for name, value in facts.items() if name != "seconds"}
 
 
 def _peak_memory(device):
+    """Of this run on a GPU; on a CPU of the process so far, which is all that the system says."""
     if device == "cuda":
         return round(torch.cuda.max_memory_allocated() / 1e6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -187,7 +190,7 @@ def _baselines(experiment, record, data, profile, train, tests, device):
     if _has_baselines(experiment, record, data, profile):
         return
     ranks = any(variant.objective.ranks for variant in experiment.variants)
-    facts = provenance.collect(profile=profile, data=data, device=device, seed=0)
+    facts = _origin(profile, data, device, 0)
     for name in BASELINES:
         rows = baseline_rows(name, train, tests, ranks=ranks, device=device)
         if rows:

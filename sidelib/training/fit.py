@@ -16,7 +16,7 @@ from sidelib.training.module import DepthModule, Diverged
 
 __all__ = ["Fitted", "fit"]
 
-_NAME = "round"
+_NAME, _BEST = "round", "best"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Log(Callback):
 
     def on_train_batch_end(self, trainer, module, outputs, batch, index):
         if module.device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize()  # or the step's work would be counted as waiting for the next batch
         now = time.perf_counter()
         if self.mark is not None:
             self.worked += now - self.started
@@ -150,10 +150,9 @@ def fit(
         callbacks.append(EarlyStopping("val_loss", patience=schedule.patience))
     checkpoint = None
     if folder is not None:
-        best = {"monitor": "val_loss", "filename": "best"}
-        callbacks.append(_checkpoints(folder, filename=_NAME))
+        callbacks.append(_checkpoints(folder, _NAME))
         if schedule.patience is not None:
-            callbacks.append(_checkpoints(folder, **best))
+            callbacks.append(_checkpoints(folder, _BEST, monitor="val_loss"))
         checkpoint = Path(folder) / f"{_NAME}.ckpt"
     elif schedule.patience is not None:
         raise ValueError("folder: expected one for a schedule with patience, whose best round must be kept")
@@ -192,7 +191,7 @@ def fit(
             diverged = error.step
         log.stop()
     if schedule.patience is not None and diverged is None:
-        best = torch.load(Path(folder) / "best.ckpt", map_location="cpu", weights_only=True)
+        best = torch.load(Path(folder) / f"{_BEST}.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
     whole = log.waited + log.worked
     speed = batch * log.steps / whole if whole else float("nan")

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from sidelib.experiments import data
-from sidelib.experiments.data import Joined, checked_root, open_sources, open_tests
+from sidelib.experiments.data import Joined, checked_root, open_sources, open_tests, worker_count
 from sidelib.experiments.experiment import DataPlan, Judgement, Sizes, Source
 from sidelib.experiments.plans import MIXED, PHOTOGRAPH
 
@@ -56,3 +56,12 @@ def test_data_on_disk_are_resized_and_their_root_is_asked_for(tmp_path):
     assert checked_root(plan, "own", str(tmp_path)) == tmp_path
     with pytest.raises(ValueError, match="--data-root: expected the folder of own, found none"):
         checked_root(plan, "own", None)
+
+
+def test_what_is_rendered_on_the_fly_stays_in_this_process_and_files_are_read_by_others(monkeypatch):
+    monkeypatch.setattr(data.os, "cpu_count", lambda: 6)
+    cached = open_sources(MIXED.train, split="train", count=2, size=(16, 16))
+    monkeypatch.setattr(data, "_CPU_PIXELS", 100)
+    rendered = open_sources(MIXED.train, split="train", count=2, size=(16, 16))
+    assert worker_count(rendered, "cuda") == 0, "a forked process cannot use the GPU"
+    assert worker_count(cached, "cuda") == 6 and worker_count(cached, "cpu") == 0
