@@ -137,7 +137,9 @@ def test_two_runners_share_the_work_and_the_record_is_whole(whole, tmp_path):
 
 
 def test_a_run_that_diverges_is_recorded_as_such(tmp_path):
-    wild = replace(TINY, schedule=replace(TINY.schedule, optimiser="sgd", lr=1e30))
+    # A variant's own rate takes the place of the schedule's.
+    variants = (replace(TINY.variants[1], lr=1e30),)
+    wild = replace(TINY, schedule=replace(TINY.schedule, optimiser="sgd"), variants=variants)
     assert do(tmp_path, wild, only=["l2"], seeds=1)[0] == (1, 0)
     runs = recorded(tmp_path).read("runs")
     row = runs[runs["variant"] == "l2"].iloc[0]
