@@ -9,7 +9,7 @@ from sidelib.metrics import depth_metrics
 
 __all__ = ["BASELINES", "Constant", "Height", "PerPixelMean", "baseline_rows"]
 
-BASELINES = ("best constant", "per-pixel mean", "image height")
+BASELINES = ("best-constant", "per-pixel-mean", "image-height")
 _PIXELS = 200_000
 _HIGHER_IS_BETTER = ("delta1", "delta2", "delta3")
 
@@ -65,9 +65,9 @@ def baseline_rows(name, train, tests, *, ranks, device, seed=0):
     The best constant is chosen for each metric by itself, on the training set, among 64 depths equally spaced in log
     depth: no network that has learned nothing does better.
     """
-    if name == "image height":
+    if name == "image-height":
         return judge(Height().to(device), tests, device=device) if ranks else []
-    if name == "per-pixel mean":
+    if name == "per-pixel-mean":
         return judge(PerPixelMean(train).to(device), tests, device=device)
     if ranks:
         return []  # a constant ranks nothing

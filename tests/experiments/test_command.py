@@ -37,7 +37,7 @@ def test_run_list_and_show(tiny, capsys):
     assert "scenes-smoke: 2 of 4 runs recorded" in capsys.readouterr().out
     assert command.main(["show", "tiny"]) == 0
     shown = capsys.readouterr().out
-    assert "scenes-smoke" in shown and "per-pixel mean" in shown and "±" in shown
+    assert "scenes-smoke" in shown and "per-pixel-mean" in shown and "±" in shown
 
 
 def test_arguments_that_do_not_fit_end_with_a_line_and_code_2(tiny, capsys):

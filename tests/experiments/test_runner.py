@@ -52,7 +52,7 @@ def test_every_run_has_its_rows_curves_provenance_and_panel(whole):
     record = recorded(whole)
     runs, curves = record.read("runs"), record.read("curves")
     assert runs.groupby(["variant", "seed"]).size().to_dict() == {
-        ("best constant", 0): 2, ("l1", 0): 2, ("l1", 1): 2, ("l2", 0): 2, ("l2", 1): 2, ("per-pixel mean", 0): 2,
+        ("best-constant", 0): 2, ("l1", 0): 2, ("l1", 1): 2, ("l2", 0): 2, ("l2", 1): 2, ("per-pixel-mean", 0): 2,
     }  # fmt: skip
     assert runs[["abs_rel", "rmse", "delta1"]].notna().all(axis=None) and (runs["images"] == 8).all()
     assert curves[(curves["variant"] == "l1") & (curves["seed"] == 1)]["step"].tolist() == [2, 4, 6]
@@ -61,6 +61,7 @@ def test_every_run_has_its_rows_curves_provenance_and_panel(whole):
         assert found[name] not in (None, "", 0), name
     panel = record.folder / "panels" / "l2-0.png"
     assert panel.read_bytes()[:4] == b"\x89PNG" and panel.stat().st_size < 60_000
+    assert sorted(path.stem for path in panel.parent.iterdir()) == ["l1-0", "l2-0"], "one picture a variant"
     assert not list(record.work.rglob("*.ckpt"))
 
 
