@@ -60,14 +60,14 @@ def test_settings_of_digits_stay_text(record):
 
 
 def _write(folder, variant):
-    record = Record("tiny", "scenes", "smoke", results=f"{folder}/results", work=f"{folder}/work")
+    record = Record("tiny", "scenes", "smoke", results=folder / "results", work=folder / "work")
     for seed in range(6):
         add(record, variant, seed)
 
 
 def test_writers_at_once_lose_nothing(tmp_path):
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(str(tmp_path), variant)) for variant in ("l1", "l2", "berhu")]
+    writers = [context.Process(target=_write, args=(tmp_path, variant)) for variant in ("l1", "l2", "berhu")]
     for writer in writers:
         writer.start()
     for writer in writers:
