@@ -73,7 +73,7 @@ DS_SIDENET_LOW = Experiment(
     augment=False,  # see `supervised_losses`
     sizes={
         "smoke": Sizes((32, 40), 16, 8, 1 / 8, 4, 8, 4, 2),
-        "laptop": Sizes((64, 80), 4000, 200, 1 / 4, 8, 1500, 150, 5),
+        "laptop": Sizes((64, 80), 4000, 200, 1 / 4, 4, 3000, 300, 5),
         "gpu": Sizes((240, 320), 20_000, 400, 1.0, 16, 20_000, 1000, 5),
     },
 )  # fmt: skip
@@ -106,7 +106,7 @@ DS_SIDENET_HIGH = Experiment(
     augment=False,
     sizes={
         "smoke": Sizes((32, 40), 16, 8, 1 / 8, 4, 8, 4, 2),
-        "laptop": Sizes((64, 80), 4000, 200, 1 / 4, 8, 1500, 150, 5),
+        "laptop": Sizes((64, 80), 4000, 200, 1 / 4, 4, 3000, 300, 5),
         "gpu": Sizes((384, 512), 20_000, 400, 1.0, 8, 20_000, 1000, 5),
     },
 )  # fmt: skip

@@ -109,7 +109,7 @@ ROBUST_SIDE = Experiment(
     augment=False,
     sizes={
         "smoke": Sizes((32, 40), 20, 8, 1 / 8, 4, 8, 4, 2),
-        "laptop": Sizes((64, 80), 4000, 100, 1 / 4, 8, 1500, 150, 5),
+        "laptop": Sizes((64, 80), 4000, 100, 1 / 4, 4, 3000, 300, 5),
         "gpu": Sizes((240, 320), 20_000, 400, 1.0, 16, 20_000, 1000, 5),
     },
 )  # fmt: skip

@@ -8,12 +8,13 @@ from sidelib.training.objectives import Term, objective
 __all__ = ["TASK_SHARING"]
 
 _LOSSES = {"depth": "l1", "normals": "normal_map_cosine", "semantic": "semantic_cross_entropy"}
-_OUTPUTS = {"depth": "depth", "normals": "normals", "semantic": "semantic_logits"}
+_WITH_CONTOURS = _LOSSES | {"contours": "contour_cross_entropy"}
+_OUTPUTS = {"depth": "depth", "normals": "normals", "semantic": "semantic_logits", "contours": "contours"}
 
 
 def _terms(task, before="", after="", weight=1.0):
     """The task's loss on one of its predictions; before and after name those that are not the last."""
-    return Term(_LOSSES[task], weight, output=f"{before}{_OUTPUTS[task]}{after}")
+    return Term(_WITH_CONTOURS[task], weight, output=f"{before}{_OUTPUTS[task]}{after}")
 
 
 def _variant(name, model, tasks=tuple(_LOSSES), between=(), weights=None):
@@ -24,7 +25,7 @@ def _variant(name, model, tasks=tuple(_LOSSES), between=(), weights=None):
     return Variant(name, model, objective(*terms), options, judged=judged)
 
 
-_ROOMS = (Source("scenes", {"kind": "rooms", "fields": ("normals", "semantic")}),)
+_ROOMS = (Source("scenes", {"kind": "rooms", "fields": ("normals", "semantic", "instance")}),)
 _FIRST = (("first_", ""),)
 
 TASK_SHARING = Experiment(
@@ -34,6 +35,7 @@ TASK_SHARING = Experiment(
         *(_variant(f"{task}-alone", "shared-decoder", (task,)) for task in _LOSSES),
         _variant("shared", "shared-decoder"),
         _variant("distillation", "distillation", between=_FIRST),
+        _variant("distillation-contours", "distillation", tuple(_WITH_CONTOURS), between=_FIRST),  # PAD-Net's four
         _variant("alternating", "alternating", between=[("", f"_{scale}") for scale in (1, 2, 3)]),
         _variant("pattern-affinity", "pattern-affinity", between=_FIRST),
         # Its depth is a mean over as many channels as there are classes, and learns slowly with a weight of 1.

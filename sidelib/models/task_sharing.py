@@ -1,6 +1,7 @@
 """Depth, normals and semantics from one network, in five ways of sharing, all over FCRN's encoder and decoder."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 _TASKS = ("depth", "normals", "semantic")
+_KNOWN = (*_TASKS, "contours")
+_PROBABILITIES = {"semantic": partial(torch.softmax, dim=1), "contours": torch.sigmoid}
 _FUSIONS = ("gate", "concatenation", "sum")
 
 
@@ -61,10 +64,10 @@ class _TaskNetwork(ImageNetwork):
 
     def __init__(self, tasks, classes, shared, width, normalise, weights):
         super().__init__(normalise)
-        tasks = _chosen(tasks, _TASKS)
+        tasks = _chosen(tasks, _KNOWN)
         if "semantic" in tasks and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 2):
             raise ValueError(f"classes: expected how many, at least 2, for semantic, found {classes!r}")
-        self.tasks, self.channels = tasks, {"depth": 1, "normals": 3, "semantic": classes}
+        self.tasks, self.channels = tasks, {"depth": 1, "normals": 3, "semantic": classes, "contours": 1}
         backbone = FCRN(dropout=0.0, width=width, weights=weights)
         self.encoder, self.reduce, self.decoder = backbone.encoder, backbone.reduce, backbone.decoder[:shared]
         self.widths = [scaled(n, width) for n in (1024, 512, 256, 128, 64)]
@@ -95,11 +98,12 @@ class SharedDecoder(_TaskNetwork):
     Source: thesis §2.1.2.2: what the other four are compared with.
 
     Input, here and in the others: `(B, 3, H, W)` in [0, 1], at least 32×32. Output, for the tasks asked for: `depth`
-    `(B, 1, H, W)` metres, `normals` `(B, 3, H, W)`, unit, camera frame, and `semantic_logits` `(B, K, H, W)`.
+    `(B, 1, H, W)` metres, `normals` `(B, 3, H, W)`, unit, camera frame, `semantic_logits` `(B, K, H, W)`, and `contours`
+    `(B, 1, H, W)`, logits of an outline.
 
     Args:
-        tasks: some of "depth", "normals", "semantic", in the order in which they are run where order matters. A task
-            that is not asked for has no parameters.
+        tasks: some of "depth", "normals", "semantic", "contours", in the order in which they are run where order matters.
+            The default is the first three. A task that is not asked for has no parameters.
         classes: K, needed with "semantic".
         width: factor on FCRN's channels.
         normalise: by ImageNet's mean and standard deviation.
@@ -124,7 +128,7 @@ class DistillationNetwork(_TaskNetwork):
     Our reading: the decoders D_t are FCRN's last up-projection, one for each task, after three that are shared. f_t
     comes from the first prediction alone (metres, unit normals, probabilities) by a 3×3 convolution, batch norm and
     ReLU; a_t = σ(3×3 convolution of f_t); H_t is one more such block and a 3×3 convolution. Every task asked for gets a
-    second prediction, where the thesis names depth and semantics only; the contours c are left out.
+    second prediction, where the thesis names depth and semantics only; its four tasks are those of `SharedDecoder`.
 
     Output: those of `SharedDecoder`, and `first_depth`, `first_normals`, `first_semantic_logits`; the thesis
     puts the losses of the final predictions on these too.
@@ -155,7 +159,9 @@ class DistillationNetwork(_TaskNetwork):
         features = {}
         for task, logits in first.items():
             said = _prediction(task, logits)
-            features[task] = self.expand[task](said.softmax(1) if task == "semantic" else said)
+            if task in _PROBABILITIES:
+                said = _PROBABILITIES[task](said)
+            features[task] = self.expand[task](said)
         final = {task: self.final[task](self.fuse[task](self.distilled(task, features))) for task in self.tasks}
         return self.outputs(final, size) | self.outputs(first, size, "first_{}")
 

@@ -72,7 +72,9 @@ def test_outputs_at_odd_sizes(kind):
     assert set(outputs) == set(CHANNELS) | extra.get(kind, set())
 
 
-@pytest.mark.parametrize("tasks", [ALL, ("semantic", "depth"), ("depth",), ("normals",)], ids="-".join)
+@pytest.mark.parametrize(
+    "tasks", [ALL, (*ALL, "contours"), ("semantic", "depth"), ("depth",), ("normals",)], ids="-".join
+)
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_every_parameter_learns_and_none_belongs_to_a_task_not_asked_for(kind, tasks):
     model = small(kind, tasks)
@@ -135,9 +137,13 @@ def test_bad_images(wrong, error):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        (SharedDecoder, {"tasks": ()}, "tasks: expected some of depth, normals, semantic, each once"),
+        (SharedDecoder, {"tasks": ()}, "tasks: expected some of depth, normals, semantic, contours, each once"),
         (SharedDecoder, {"tasks": ("depth", "depth")}, "each once"),
-        (SharedDecoder, {"tasks": ("depth", "contours")}, "each once"),
+        (
+            SharedDecoder,
+            {"tasks": ("depth", "edges")},
+            "expected some of depth, normals, semantic, contours, each once",
+        ),
         (SharedDecoder, {}, "classes: expected how many, at least 2, for semantic, found None"),
         (TaskIdentityNetwork, {"classes": 2}, "classes: expected at least 3 with normals"),
         (DistillationNetwork, {"classes": 5, "fusion": "mean"}, "fusion: expected one of gate, concatenation, sum"),
@@ -176,6 +182,22 @@ def test_second_predictions_read_all_first_ones_and_first_ones_their_own(fusion)
     firsts = [model.first[task] for task in ALL]
     assert reads(outputs["normals"], *firsts) == [True, True, True]
     assert reads(outputs["first_normals"], *firsts, model.expand) == [False, True, False, False]
+
+
+@torch.no_grad()
+def test_convention_messages_are_what_the_first_predictions_say_and_not_their_logits():
+    """PAD-Net's four tasks: metres, unit normals, probabilities of classes and of an outline."""
+    model, seen = small(DistillationNetwork, (*ALL, "contours")).eval(), {}
+    for task, part in model.expand.items():
+        part.register_forward_pre_hook(lambda part, given, task=task: seen.update({task: given[0]}))
+    for head in model.first.values():
+        head.weight.normal_(std=10.0)  # far from where all start
+    outputs = model(image())
+    assert seen["depth"].min() > 0 and seen["depth"].max() > 3
+    torch.testing.assert_close(seen["normals"].norm(dim=1), torch.ones_like(seen["normals"][:, 0]))
+    torch.testing.assert_close(seen["semantic"].sum(1), torch.ones_like(seen["semantic"][:, 0]))
+    assert 0 <= seen["contours"].min() < 0.1 and 0.9 < seen["contours"].max() <= 1
+    assert outputs["contours"].shape == outputs["first_contours"].shape == (2, 1, 32, 40)
 
 
 # TAM
