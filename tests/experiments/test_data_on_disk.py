@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +113,24 @@ def test_r2_says_what_it_misses_where_every_street_reaches_far(tmp_path):
     write_kitti(root / "kitti")
     with pytest.raises(ValueError, match="kitti: expected some image with nothing beyond 10 m, found none"):
         do(ROBUST_SIDE, tmp_path, "scannet+kitti", root, ["low-with-near"])
+
+
+def test_a_chapter_shows_the_readers_own_data_and_trains_once(tmp_path, monkeypatch, capsys):
+    from sidelib import papers
+    from sidelib.experiments import own_data
+
+    monkeypatch.setattr(papers, "BOOK", tmp_path / "book")
+    monkeypatch.setattr(own_data, "run", partial(run, work=tmp_path / "work", device="cpu"))
+    write_nyu(tmp_path / "nyu", arrays=nyu_arrays(height=24, width=32))
+    small = replace(DS_SIDENET_LOW, variants=DS_SIDENET_LOW.variants[:2], sizes=TINY)
+    mine = {"data": "nyu", "data_root": str(tmp_path / "nyu"), "profile": "smoke"}
+    runs = own_data.on_own_data(small, "the record on scenes", **mine)
+    assert set(runs["variant"]) >= {"reg", "hard-cls"} and set(runs["test"]) == {"nyu", "motorcycle"}
+    assert "reg-0" in capsys.readouterr().out
+    curves = own_data.on_own_data(small, "the record on scenes", table="curves", **mine)
+    assert set(curves["variant"]) == {"reg", "hard-cls"}
+    assert "reg-0" not in capsys.readouterr().out, "what is recorded is not trained again"
+    for other in ("default", "scenes", "kitti"):
+        assert own_data.on_own_data(small, "the record on scenes", **mine | {"data": other}) == "the record on scenes"
+    with pytest.raises(ValueError, match="data.root"):
+        own_data.on_own_data(small, "the record on scenes", **mine | {"data": "scannet", "data_root": ""})
