@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sidelib.statistics import compare_many, compare_variants, joint_verdict, mean_and_spread, paired_comparison
+from sidelib.statistics import (
+    compare_many,
+    compare_ranks,
+    compare_variants,
+    joint_verdict,
+    mean_and_spread,
+    paired_comparison,
+)
 
 VALUES = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=2, max_size=8)
 
@@ -137,3 +144,47 @@ def test_a_statement_of_several_parts_holds_if_all_its_parts_do(verdicts, joint)
 def test_no_part_is_no_statement():
     with pytest.raises(ValueError, match="verdicts: expected at least one"):
         joint_verdict([])
+
+
+def ranked(table, **options):
+    rows = [(name, seed, value) for name, values in table.items() for seed, value in enumerate(values)]
+    return compare_ranks(pd.DataFrame(rows, columns=["variant", "seed", "score"]), "score", **options)
+
+
+def test_ranks_by_hand_and_demsars_own_critical_value():
+    """Demšar 2006, Table 5: q for k = 4 at 0.05 is 2.569."""
+    found = ranked({"a": [1, 2, 1], "b": [2, 1, 2], "c": [3, 4, 3], "d": [4, 3, 4]})
+    assert found.ranks.to_dict() == pytest.approx({"a": 4 / 3, "b": 5 / 3, "c": 10 / 3, "d": 11 / 3})
+    assert found.critical_difference == pytest.approx(2.569 * (4 * 5 / (6 * 3)) ** 0.5, abs=2e-3)
+    assert found.behind("a") == found.behind("d") == []
+    # Friedman's statistic by its definition: 12 n / (k (k + 1)) (sum of squared mean ranks - k (k + 1)^2 / 4)
+    statistic = 12 * 3 / 20 * (sum(r**2 for r in found.ranks) - 4 * 25 / 4)
+    assert found.p_value == pytest.approx(stats.chi2.sf(statistic, 3))
+
+
+def test_ranks_do_not_care_about_monotone_changes_or_the_direction_of_a_metric():
+    rng = np.random.default_rng(0)
+    table = {name: rng.random(6) for name in "abcde"}
+    plain, warped = ranked(table), ranked({name: np.exp(3 * values) for name, values in table.items()})
+    turned = ranked({name: -values for name, values in table.items()}, larger_is_better=True)
+    for other in (warped, turned):
+        assert other.ranks.equals(plain.ranks) and other.p_value == plain.p_value
+
+
+def test_under_chance_the_critical_difference_is_passed_rarely():
+    """In at most about one of twenty draws does any pair of equal variants pass it."""
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(300):
+        found = ranked({name: rng.random(8) for name in "abcdef"})
+        passed += found.ranks.max() - found.ranks.min() > found.critical_difference
+    assert passed / 300 < 0.08
+
+
+def test_a_seed_without_a_value_is_left_out_and_too_little_is_refused():
+    found = ranked({"a": [1, 1, np.nan], "b": [2, 2, 0], "c": [3, 3, 1]})
+    assert found.ranks.to_dict() == {"a": 1.0, "b": 2.0, "c": 3.0}
+    with pytest.raises(ValueError, match="at least 3 variants and 2 seeds that all have, found 2 and 2"):
+        ranked({"a": [1, 2], "b": [2, 3]})
+    with pytest.raises(ValueError, match="found 3 and 1"):
+        ranked({"a": [1, np.nan], "b": [2, 3], "c": [3, 4]})

@@ -18,6 +18,7 @@ from sidelib.experiments.experiment import Sizes
 from sidelib.experiments.record import Record
 from sidelib.experiments.robust_side import ROBUST_SIDE
 from sidelib.experiments.runner import run
+from sidelib.experiments.supervised_losses import SUPERVISED_LOSSES
 
 TINY = {"smoke": Sizes((32, 40), 4, 2, 1 / 16, 2, 2, 2, 1)}
 DRIVE = "2011_09_26_drive_0002_sync"
@@ -130,6 +131,10 @@ def test_a_chapter_shows_the_readers_own_data_and_trains_once(tmp_path, monkeypa
     curves = own_data.on_own_data(small, "the record on scenes", table="curves", **mine)
     assert set(curves["variant"]) == {"reg", "hard-cls"}
     assert "reg-0" not in capsys.readouterr().out, "what is recorded is not trained again"
+    both = replace(SUPERVISED_LOSSES, variants=SUPERVISED_LOSSES.variants[:1], sizes=TINY)
+    judged = own_data.on_own_data(both, None, **mine)
+    recorded = papers.results(both.name, "nyu", "smoke")
+    assert set(recorded["protocol"]) == {"thesis", "fcrn"} and set(judged["protocol"]) == {"thesis"}
     for other in ("default", "scenes", "kitti"):
         assert own_data.on_own_data(small, "the record on scenes", **mine | {"data": other}) == "the record on scenes"
     with pytest.raises(ValueError, match="data.root"):
