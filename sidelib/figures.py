@@ -1,10 +1,12 @@
-"""One look for every figure: type sizes, colours, the depth colour map, and how invalid pixels show."""
+"""One look for every figure and table: type sizes, colours, the depth colour map, how invalid pixels show."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
-__all__ = ["COLOURS", "DEPTH_COLOURS", "INVALID", "depth_bar", "show_depth", "show_image", "show_ranks", "use_style"]
+__all__ = [
+    "COLOURS", "DEPTH_COLOURS", "INVALID", "depth_bar", "show_depth", "show_image", "show_ranks", "show_table", "use_style",
+]  # fmt: skip
 
 # Perceptually uniform, readable in greyscale and by colour-blind readers; near is bright, far is dark.
 DEPTH_COLOURS = plt.get_cmap("viridis_r").with_extremes(bad="#c4c4c4")
@@ -89,3 +91,20 @@ def depth_bar(drawn, axes, label="depth (m)"):
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
     return bar
+
+
+def show_table(table, caption, key, digits=2):
+    """Show a table with a caption that screen readers and text outputs have too.
+
+    Args:
+        table: a pandas DataFrame.
+        caption: what the table is.
+        key: a word, unlike any other table's of the page; it keeps the HTML the same in every build.
+        digits: after the point of floats. What is missing shows as a dash.
+    """
+    from IPython.display import display
+
+    styled = table.style.format(precision=digits, na_rep="–").set_caption(caption).set_uuid(key)
+    styled = styled.set_table_attributes('class="dataframe"')
+    text = f"{caption}\n{table.round(digits).to_string()}"
+    display({"text/html": styled.to_html(), "text/plain": text}, raw=True)

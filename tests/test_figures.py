@@ -1,16 +1,28 @@
 """The depth colours are uniform, invalid pixels stand apart, and ranks show nothing but order."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from skimage.color import deltaE_ciede2000, rgb2lab  # noqa: E402
 
-from sidelib.figures import DEPTH_COLOURS, INVALID, depth_bar, show_depth, show_image, show_ranks, use_style  # noqa: E402
+from sidelib.figures import (  # noqa: E402
+    DEPTH_COLOURS,
+    INVALID,
+    depth_bar,
+    show_depth,
+    show_image,
+    show_ranks,
+    show_table,
+    use_style,
+)
 
 
 @pytest.fixture
@@ -65,3 +77,17 @@ def test_images_are_drawn_with_channels_last(ax):
     use_style()
     image = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
     assert np.allclose(show_image(ax, image).get_array(), image.permute(1, 2, 0))
+
+
+def test_a_table_has_its_caption_as_html_and_as_text_and_is_the_same_in_every_build(monkeypatch):
+    table = pd.DataFrame({"REL": [0.12345, float("nan")], "images": [3, 4]}, index=["a", "b"])
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    for _ in range(2):
+        show_table(table, "Errors of two networks", "errors", digits=3)
+    html, text = shown[0]["text/html"], shown[0]["text/plain"]
+    assert shown[0] == shown[1]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
+    assert cells == ["0.123", "3", "–", "4"]
+    assert "<caption>Errors of two networks</caption>" in html and 'id="T_errors' in html
+    assert text.splitlines()[0] == "Errors of two networks" and "0.123" in text
