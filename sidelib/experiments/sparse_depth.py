@@ -1,4 +1,4 @@
-"""Thesis §2.1.3 as an experiment: what a few measured depths, or one laser scan, add to an image."""
+"""Thesis §2.1.4 as an experiment: what a few measured depths, or one laser scan, add to an image."""
 
 from sidelib.experiments.experiment import DataPlan, Experiment, Judgement, Sizes, Source, Variant
 from sidelib.experiments.plans import ADAM_COSINE
@@ -25,7 +25,7 @@ def _variant(name, part, model="sparse-to-dense", **options):
 
 SPARSE_DEPTH = Experiment(
     name="sparse-depth",
-    about="an image alone, with random depth samples, and with a laser scan (thesis §2.1.3: Ma and Karaman, Liao)",
+    about="an image alone, with random depth samples, and with a laser scan (thesis §2.1.4: Ma and Karaman, Liao)",
     variants=(
         _variant("image", "image", "fcrn"),
         *(_variant(name, name) for name in _HINTS),

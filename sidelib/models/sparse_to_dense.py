@@ -12,7 +12,7 @@ __all__ = ["SparseToDense"]
 class SparseToDense(FCRN):
     """FCRN over an image and a depth map of few measurements, concatenated: early fusion.
 
-    Source: thesis §2.1.3; Ma and Karaman, who take a ResNet-50 with the decoder of Laina et al., and so do we.
+    Source: thesis §2.1.4; Ma and Karaman, who take a ResNet-50 with the decoder of Laina et al., and so do we.
 
     Input: `(B, 4, H, W)`, colours in [0, 1] and metres, 0 where nothing was measured. Output: `depth` `(B, 1, H, W)`.
 

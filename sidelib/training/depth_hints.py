@@ -6,7 +6,7 @@ __all__ = ["laser_reference", "random_samples"]
 
 
 def random_samples(depth, mask, count, generator):
-    """`count` of the valid depths at random places, 0 elsewhere: the sparse input of Ma and Karaman 2018 (thesis §2.1.3).
+    """`count` of the valid depths at random places, 0 elsewhere: the sparse input of Ma and Karaman 2018 (thesis §2.1.4).
 
     Args:
         depth, mask: `(1, H, W)`, metres and bool.
@@ -30,10 +30,11 @@ def random_samples(depth, mask, count, generator):
 
 
 def laser_reference(depth, mask, row=None):
-    """The depth that a horizontal laser scan sees in each column, in the whole column: Liao et al. 2017 (thesis §2.1.3).
+    """The depth that a horizontal laser scan sees in each column, in the whole column: Liao et al. 2017 (thesis §2.1.4).
 
-    A camera that looks straight ahead has gravity along its columns. Columns in which the scan sees nothing are 0. Theirs
-    ends the extension at the ground plane, which a real robot knows; here it goes on.
+    A camera that looks straight ahead has gravity along its columns, and its middle row is level; in one that looks down this
+    is only a stand-in. Columns in which the scan sees nothing are 0. Theirs ends the extension at the ground plane, which a
+    real robot knows; here it goes on.
 
     Args:
         depth, mask: `(1, H, W)`, metres and bool.
