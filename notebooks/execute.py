@@ -45,6 +45,7 @@ EVERYWHERE = {"OMP_WAIT_POLICY": "PASSIVE"}
 WORKING_DIRECTORY = NOTEBOOKS
 
 _print_lock = threading.Lock()
+_running = set()  # papermill's processes
 
 
 def say(text):
@@ -143,12 +144,14 @@ def _run_and_report(name, command, environment):
         text=True,
         errors="replace",
     ) as process:
+        _running.add(process)
         for line in process.stderr:
             log.append(line)
             cell = re.search(r"Executing Cell (\d+)", line)
             if cell and (sys.stdout.isatty() or time.monotonic() - spoke > 10):
                 spoke = time.monotonic()
                 say(f"{name}: cell {cell[1]}")
+    _running.discard(process)
     return log if process.returncode else None
 
 
@@ -202,7 +205,12 @@ def _execute_stale(sources):
             say(f"{source.stem}: executing" + (f" (changed: {', '.join(why)})" if len(why) < 5 else ""))
             stale.append((source, CHAPTERS / f"{source.stem}.ipynb", given, extra))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return [failure for failure in pool.map(lambda job: execute(*job), stale) if failure]
+        try:
+            return [failure for failure in pool.map(lambda job: execute(*job), stale) if failure]
+        except KeyboardInterrupt:
+            for process in list(_running):
+                process.terminate()  # it can miss an interrupt, or not be sent one, and the pool waits for it
+            raise
 
 
 def command_book(arguments):
