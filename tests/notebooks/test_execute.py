@@ -113,6 +113,8 @@ def test_the_same_run_gives_the_same_file_but_for_its_duration(house):
 
 
 RUNNER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs deaf to it
 import sys
 sys.path[:0] = [{notebooks!r}, {tests!r}]
 import execute
