@@ -9,10 +9,14 @@ _LOOKED_AT = 100  # samples of a test set, among which those that are shown are 
 
 def _typical(dataset, count):
     """Places of `count` samples, evenly spread from the nearest to the farthest by their median depth."""
-    samples = (dataset[index] for index in range(min(_LOOKED_AT, len(dataset))))
-    order = torch.stack([sample["depth"][sample["mask"]].median() for sample in samples]).argsort()
+    medians = {}
+    for index in range(min(_LOOKED_AT, len(dataset))):
+        sample = dataset[index]
+        if sample["mask"].any():
+            medians[index] = sample["depth"][sample["mask"]].median().item()
+    order = sorted(medians, key=medians.get)
     count = min(count, len(order))
-    return [int(order[len(order) * (2 * place + 1) // (2 * count)]) for place in range(count)]
+    return [order[len(order) * (2 * place + 1) // (2 * count)] for place in range(count)]
 
 
 def panel(network, tests, device, *, rows=4):

@@ -56,3 +56,10 @@ def test_it_shows_ranks_where_order_is_all_that_is_judged_or_given(output, proto
     assert (first, second) == ("show_ranks", "show_ranks")
     assert truth[0, 3, 4] == -5.0, "larger is closer"
     assert torch.equal(predicted, ramp[0] if output == "score" else -ramp[0])
+
+
+def test_a_sample_without_any_valid_depth_is_passed_over(drawn, tmp_path):
+    samples, judgement = judged("thesis")
+    samples.insert(0, samples[0] | {"mask": torch.zeros(1, 4, 5, dtype=torch.bool)})
+    panel(lambda image: {"depth": image[:, :1]}, {"rooms": (samples, judgement)}, "cpu", rows=8)(tmp_path / "panel.png")
+    assert len(drawn) == 2 * len(MEDIANS)
