@@ -126,7 +126,8 @@ def _scene_rows(network, dataset, judgement, device, batch):
             logits = network(torch.stack([sample["image"] for sample in samples]).to(device))["scene_logits"]
         for index, (sample, own) in enumerate(zip(samples, logits.float().softmax(1).cpu().tolist()), first):
             right += max(range(len(own)), key=own.__getitem__) == sample["category"]
-            probabilities = {f"p{k}": round(value, 3) for k, value in enumerate(own)}
+            # Digits that count, not decimals: a vote of the top K must find the order of small ones, too.
+            probabilities = {f"p{k}": float(f"{value:.3g}") for k, value in enumerate(own)}
             images.append({"image": index, "category": sample["category"], **probabilities})
     row = {"protocol": "scene", "accuracy": right / len(dataset), "images": len(dataset)}
     return [row], images if judgement.each_image else []

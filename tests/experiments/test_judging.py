@@ -82,6 +82,7 @@ def test_classifiers_of_scenes_are_judged_by_their_first_choice():
     rows, images = judge(Brightest(), tests, device="cpu", scenes=True)
     assert rows == [{"test": "rooms", "protocol": "scene", "accuracy": 2 / 3, "images": 3}]
     assert [row["category"] for row in images] == [0, 1, 0] and images[1]["p1"] == 1.0
+    assert 0 < images[1]["p0"] < 1e-30, "the order of improbable categories is kept"
 
 
 def test_recorded_images_are_read_back_with_their_run(tmp_path, monkeypatch):
