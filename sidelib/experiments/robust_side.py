@@ -70,7 +70,11 @@ _WHOLE_RANGE = {"k": 80, "alpha": 0.65, "beta": 80.0}
 
 
 def _depth(name, trained_on, model="ds-sidenet-low", longer=1, **options):
-    return Variant(name, model, MULTI_TASK, {"all_outputs": True, **options}, trained_on=trained_on, longer=longer)
+    # Both outputs are judged: how far an image seems to reach, which routes it, may differ between them.
+    return Variant(
+        name, model, MULTI_TASK, {"all_outputs": True, **options}, trained_on=trained_on, longer=longer,
+        judged=("depth", "regression"),
+    )  # fmt: skip
 
 
 ROBUST_SIDE = Experiment(

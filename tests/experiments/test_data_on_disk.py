@@ -100,8 +100,8 @@ def test_table_9_on_scannet_and_kitti(tmp_path):
     only = ["coarse", "low-with-near", "high", "classifier"]
     runs = do(ROBUST_SIDE, tmp_path, "scannet+kitti", root, only)
     depth = runs[runs["variant"] != "classifier"]
-    assert depth.groupby("test")["variant"].count().to_dict() == {
-        "rooms": 3, "streets": 3, "val-rooms": 3, "val-streets": 3
+    assert depth.groupby(["test", "output"])["variant"].count().to_dict() == {
+        (test, output): 3 for test in ("rooms", "streets", "val-rooms", "val-streets") for output in ("depth", "regression")
     }  # fmt: skip
     assert depth[["abs_rel", "irmse"]].notna().all(axis=None)
     images = tmp_path / "results" / "robust-side" / "scannet+kitti-smoke" / "images"
